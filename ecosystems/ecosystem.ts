@@ -1,0 +1,190 @@
+/**
+ * What an ecosystem is to the rest of the proxy: how its paths, its index and
+ * its refusals look. It decides nothing; decisions come from `policy/` alone.
+ */
+import type { Judgement, Policy, Release, ReleaseFile, VersionScheme } from "../policy/types.ts";
+
+/** A request below one of an ecosystem's mounts. */
+export interface RegistryRequest {
+  /** `GET` and `HEAD` arrive as `GET`. */
+  readonly method: string;
+  /** Which of `Ecosystem.mounts` the path was under; `""` for npm at the root. */
+  readonly mount: string;
+  /** Path below the mount, still percent-encoded, without leading slash or query. */
+  readonly path: string;
+  /** With its `?`, or `""`. */
+  readonly search: string;
+  readonly headers: Headers;
+}
+
+/** What a path means. */
+export type Target =
+  | IndexTarget
+  | FileTarget
+  | PassTarget
+  | PageTarget
+  | { readonly kind: "fixed"; render(view: MountView): Rendered }
+  /** To a path below the same mount. */
+  | { readonly kind: "redirect"; readonly path: string };
+
+/** A view of one package's index. */
+export interface IndexTarget {
+  readonly kind: "index";
+  /** As the client wrote it, decoded; `Ecosystem.versions.normalizeName` accepts it. */
+  readonly name: string;
+  /** Which representation; the ecosystem's own word, given back to `Index.render`. */
+  readonly form: string;
+  /** A second upstream document that this form is made from (PyPI's legacy JSON, a crate's API page). */
+  readonly document?: DocumentAddress;
+}
+
+/** One file; found through its package's index, never from the path alone. */
+export interface FileTarget {
+  readonly kind: "file";
+  /** Packages whose index may hold it, likeliest first. */
+  readonly names: readonly string[];
+  /** Given to `Index.locate`. */
+  readonly path: string;
+}
+
+/** Passed through unjudged to a fixed upstream address. */
+export interface PassTarget {
+  readonly kind: "pass";
+  readonly method: "GET" | "POST";
+  /** Relative to the upstream's base address, query included. */
+  readonly path: string;
+  readonly accept: string;
+  /** The answer is npm's advisories: it may lift `min_age`. */
+  readonly audit?: boolean;
+  /** The package it speaks of: decides which registry is asked. */
+  readonly name?: string;
+}
+
+/** One upstream document, rendered anew without judging (a list of all projects). */
+export interface PageTarget {
+  readonly kind: "page";
+  readonly document: DocumentAddress;
+  render(document: Document, view: MountView): Rendered;
+}
+
+export interface DocumentAddress {
+  /** Relative to the upstream's base address; absolute addresses must be on an allowed origin. */
+  readonly url: string;
+  readonly accept: string;
+}
+
+/** A whole upstream answer, inflated and within the size cap. */
+export interface Document {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Media type in lower case, without parameters. */
+  readonly type: string;
+  /** Where it came from, after redirects. */
+  readonly url: string;
+}
+
+/** Where an index is asked for. */
+export interface Source {
+  readonly ecosystem: string;
+  /** Base address; ends in `/`. */
+  readonly url: string;
+  /** Value of the Authorization header to send there; null: none. */
+  readonly authorization: string | null;
+  /** Cache partition: `""` for the public upstream, else unique to org, registry and credential. */
+  readonly partition: string;
+  /** Further origins that files may be fetched from. */
+  readonly fileOrigins: readonly string[];
+}
+
+/** The address a client uses for this ecosystem. */
+export interface MountView {
+  /** Absolute; ends in `/`. */
+  readonly mount: string;
+  readonly policy: Policy;
+}
+
+export interface View extends MountView {
+  readonly judgement: Judgement;
+  /** `downloads: "direct"`: leave the upstream's addresses in place. */
+  readonly direct: boolean;
+  /** Address of the page that explains a package (PURL) to a person. */
+  why(purl: string): string;
+}
+
+export interface Rendered {
+  readonly body: Uint8Array<ArrayBuffer> | string;
+  /** Content-Type. */
+  readonly type: string;
+}
+
+/** A release that this form cannot be rendered without, but which is withheld: refuse, and say why. */
+export interface Withheld {
+  /** Position in `Index.releases`. */
+  readonly withheld: number;
+}
+
+/** One package's index, read once. */
+export interface Index {
+  /** As the registry spells it. */
+  readonly name: string;
+  readonly releases: readonly Release[];
+  /** Bytes of memory it holds, roughly. */
+  readonly weight: number;
+  /** The file at a path, or null. */
+  locate(path: string): Located | null;
+  /** null: this index has no such form (an unknown version or tag). Throws InvalidMetadata. */
+  render(form: string, view: View, document?: Document): Rendered | Withheld | null;
+}
+
+export interface Located {
+  /** Position in `Index.releases`: whose verdict counts. */
+  readonly release: number;
+  /** What is sent. For a companion (`.metadata`), its own address and digest. */
+  readonly file: ReleaseFile;
+  /** Served beside a file, so not an install of its own. */
+  readonly companion: boolean;
+}
+
+export interface ParseContext {
+  readonly source: Source;
+  /** A further document of the same upstream, cached; null where upstream says 404. Throws UpstreamError. */
+  document(address: DocumentAddress): Promise<Document | null>;
+}
+
+/** A withheld release, as a client is told. */
+export interface Refusal {
+  readonly ecosystem: string;
+  readonly name: string;
+  readonly version: string;
+  /** null where the index was refused. */
+  readonly filename: string | null;
+  readonly purl: string;
+  readonly code: string;
+  readonly message: string;
+  /** Unix ms; null: not known. */
+  readonly until: number | null;
+  /** Address of the `/why/` page. */
+  readonly why: string;
+}
+
+export interface Ecosystem {
+  readonly id: string;
+  /** For people: `npm`, `PyPI`, `cargo`. */
+  readonly title: string;
+  readonly versions: VersionScheme;
+  /** First path segments that belong to it; the first is the one given to clients. */
+  readonly mounts: readonly string[];
+  /** Default of `UPSTREAM_<ID>`, a base address that ends in `/`. */
+  defaultUpstream(): string;
+  /** Default of `UPSTREAM_<ID>_FILES`, where the ecosystem has that variable. */
+  readonly defaultFileOrigins?: readonly string[];
+  /** What a path means; null: nothing (404). Must be total: any path, no throwing. */
+  match(request: RegistryRequest): Target | null;
+  /** Where a package's index is. */
+  indexAddress(name: string): DocumentAddress;
+  /** Reads the index. Throws InvalidMetadata rather than leave anything out. */
+  parse(document: Document, name: string, context: ParseContext): Index | Promise<Index>;
+  /** A refusal in the client's own dialect; 403, or a redirect to the why page. */
+  refuse(refusal: Refusal, request: RegistryRequest): Response;
+  /** Versions that npm's advisory answer lifts `min_age` from. */
+  lifts?(answer: Uint8Array): readonly { name: string; vulnerable: readonly string[] }[];
+}

@@ -1,0 +1,56 @@
+import semver from "semver";
+import type { VersionScheme } from "../../policy/types.ts";
+
+const OPTIONS = { loose: true, includePrerelease: true } as const;
+
+/** npm's names and versions: https://github.com/npm/node-semver, https://github.com/npm/validate-npm-package-name. */
+export const npmVersions: VersionScheme = {
+  ecosystem: "npm",
+  purlType: "npm",
+
+  /** Old packages with capitals exist beside their lower-case namesakes, so case is kept. */
+  normalizeName(name) {
+    return NAME.test(name) && name.length <= 214 ? name : null;
+  },
+
+  compare(a, b) {
+    const left = semver.parse(a, OPTIONS);
+    const right = semver.parse(b, OPTIONS);
+    if (left === null || right === null) {
+      if (left === right) return a < b ? -1 : a > b ? 1 : 0;
+      return left === null ? -1 : 1;
+    }
+    return left.compareBuild(right);
+  },
+
+  range(text) {
+    const range = parseRange(text);
+    return (version) => {
+      const parsed = semver.parse(version, OPTIONS);
+      return parsed !== null && range.test(parsed);
+    };
+  },
+
+  exact: (version) => `=${version}`,
+
+  major(version) {
+    const parsed = semver.parse(version, OPTIONS);
+    return parsed === null ? version : String(parsed.major);
+  },
+
+  isPrerelease(version) {
+    return (semver.parse(version, OPTIONS)?.prerelease.length ?? 0) > 0;
+  },
+};
+
+/** A part is anything printable but path and URL syntax; `.` and `..` are no names. */
+const NAME =
+  /^(?:@(?!\.{1,2}\/)[^\s@/%?#\\:"<>^`{|}\p{Cc}]+\/)?(?![._]{0,1}$|\.\.?$)[^\s@/%?#\\:"<>^`{|}\p{Cc}]+$/u;
+
+function parseRange(text: string): semver.Range {
+  try {
+    return new semver.Range(text, OPTIONS);
+  } catch (cause) {
+    throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as an npm range`, { cause });
+  }
+}

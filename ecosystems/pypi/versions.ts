@@ -1,0 +1,44 @@
+import * as pep440 from "@renovatebot/pep440";
+import type { VersionScheme } from "../../policy/types.ts";
+
+const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+
+/** PEP 440 versions and PEP 503 names. */
+export const pypiVersions: VersionScheme = {
+  ecosystem: "pypi",
+  purlType: "pypi",
+
+  normalizeName(name) {
+    return NAME.test(name) ? name.toLowerCase().replace(/[-_.]+/g, "-") : null;
+  },
+
+  compare(a, b) {
+    const left = pep440.valid(a);
+    const right = pep440.valid(b);
+    if (left === null || right === null) {
+      if (left === right) return a < b ? -1 : a > b ? 1 : 0;
+      return left === null ? -1 : 1;
+    }
+    return pep440.compare(left, right);
+  },
+
+  range(text) {
+    if (text.trim() === "*") return () => true;
+    if (text.trim() === "" || !pep440.validRange(text)) {
+      throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as PEP 440 specifiers`);
+    }
+    return (version) =>
+      pep440.valid(version) !== null && pep440.satisfies(version, text, { prereleases: true });
+  },
+
+  exact: (version) => `==${version}`,
+
+  major(version) {
+    const parsed = pep440.explain(version);
+    return parsed === null ? version : `${parsed.epoch}!${parsed.release[0]}`;
+  },
+
+  isPrerelease(version) {
+    return pep440.explain(version)?.is_prerelease ?? false;
+  },
+};

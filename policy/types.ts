@@ -1,0 +1,196 @@
+/**
+ * The words of the policy engine, as types. Imports nothing, so that every
+ * layer above may depend on it.
+ */
+
+/** Strength of the evidence that a release was published by its usual way, weakest first. */
+export type Trust = "none" | "provenance" | "trusted_publisher" | "approved";
+
+/** A digest as the index states it; `hex` is lower case. */
+export interface Digest {
+  readonly algorithm: "sha512" | "sha384" | "sha256" | "sha1" | "md5";
+  readonly hex: string;
+}
+
+/** One downloadable file of a release. */
+export interface ReleaseFile {
+  readonly filename: string;
+  /** Absolute address at the upstream. */
+  readonly url: string;
+  /** null: the index states none. */
+  readonly digest: Digest | null;
+  /** Bytes; null: the index does not say. */
+  readonly size: number | null;
+}
+
+/**
+ * One version of one package, whatever registry it comes from. Where a registry
+ * adds and yanks files one by one (PyPI), each file is a release of its own: a
+ * wheel added later must not inherit the age of its version.
+ */
+export interface Release {
+  /** Id of the ecosystem: `npm`, `pypi`, `cargo`. */
+  readonly ecosystem: string;
+  /** As the registry itself spells it; compared after `VersionScheme.normalizeName`. */
+  readonly name: string;
+  readonly version: string;
+  /** Unix time in milliseconds; null: the registry does not say, or says nonsense. */
+  readonly publishedAt: number | null;
+  /** The registry's reason (`""` if it gives none), or false. */
+  readonly yanked: false | string;
+  /** null: the registry does not say. */
+  readonly trust: Trust | null;
+  /** Whether installing runs code of the package; null: unknown. */
+  readonly installScripts: boolean | null;
+  readonly files: readonly ReleaseFile[];
+}
+
+export type Level = "deny" | "warn" | "off";
+export type Action = "allow" | "warn" | "deny";
+
+/** What one rule holds against one release. */
+export interface Finding {
+  /** Reason code; the rule's id unless the rule has several. */
+  readonly code: string;
+  /** One plain sentence for a developer, without the package's name, with absolute dates. */
+  readonly message: string;
+  /** When the finding ends by itself (Unix ms); null: it does not, or nobody can know. */
+  readonly until: number | null;
+}
+
+/** A finding together with what the policy makes of it. */
+export interface JudgedFinding extends Finding {
+  readonly rule: string;
+  readonly level: "deny" | "warn";
+  /** What lifts the finding, so that it does not count; null: it counts. */
+  readonly waived: null | "exception" | "audit_override";
+}
+
+/** The decision on one release. */
+export interface Verdict {
+  readonly action: Action;
+  /** Code of the first denying (else warning) finding; null when allowed. */
+  readonly code: string | null;
+  /** Its sentence; `""` when allowed. */
+  readonly message: string;
+  /** When every denying (or warning) finding has ended (Unix ms); null: not known. */
+  readonly until: number | null;
+  /** Every finding, waived ones included, in the order of the rules. */
+  readonly findings: readonly JudgedFinding[];
+}
+
+/** The decisions on all releases of one index. */
+export interface Judgement {
+  /** Parallel to the releases that were judged. */
+  readonly verdicts: readonly Verdict[];
+  /** Number of releases withheld. */
+  readonly denied: number;
+  /**
+   * Earliest instant (Unix ms, later than the judgement) at which a verdict may
+   * change without a new index or policy; null: never.
+   */
+  readonly changesAt: number | null;
+  /** Equal for two judgements of one index exactly when both withhold the same for the same reasons. */
+  readonly signature: string;
+}
+
+/**
+ * Lifts `min_age` from single releases for one client, for a minute: what the
+ * npm audit override asks for.
+ */
+export type Lift = (release: Release) => boolean;
+
+/** How one ecosystem names packages and orders versions. All functions are pure. */
+export interface VersionScheme {
+  /** Id of the ecosystem. */
+  readonly ecosystem: string;
+  /** Type of its PURLs (`npm`, `pypi`, `cargo`). */
+  readonly purlType: string;
+  /** The form in which two spellings of one package are equal, or null if no package can be called that. */
+  normalizeName(name: string): string | null;
+  /** Total order; versions that do not parse come first. */
+  compare(a: string, b: string): number;
+  /** Whether a version is in a range of the ecosystem's own syntax, pre-releases included. Throws SyntaxError. */
+  range(text: string): (version: string) => boolean;
+  /** The range that holds exactly this version. */
+  exact(version: string): string;
+  /** The release line within which evidence is compared (`1` of `1.14.0`); the version itself if it does not parse. */
+  major(version: string): string;
+  isPrerelease(version: string): boolean;
+}
+
+/** Schemes by ecosystem id. */
+export type VersionSchemes = ReadonlyMap<string, VersionScheme>;
+
+/** Where a package pattern is asked for instead of the public registry. */
+export interface PrivateRegistry {
+  readonly ecosystem: string;
+  /** Whether a package (normalised name) belongs to it. */
+  readonly matches: (name: string) => boolean;
+  readonly url: string;
+  /** Name of the environment variable with its token; begins with `REGISTRY_TOKEN_`. */
+  readonly tokenEnv: string | null;
+}
+
+/** A policy document, compiled once per revision. */
+export interface Policy {
+  /** The org whose document this is: `default` where the asking org has none. */
+  readonly org: string;
+  /** Unique per org and stored document; part of every ETag. */
+  readonly revision: string;
+  readonly mode: "enforce" | "audit";
+  readonly auth: "open" | "identify" | "token";
+  readonly downloads: "proxy" | "redirect" | "direct";
+  readonly registries: readonly PrivateRegistry[];
+  readonly webhooks: readonly Webhook[];
+  /** Whether npm's audit answer lifts `min_age` for a minute. */
+  readonly auditOverride: boolean;
+  /**
+   * Judges all releases of one index in one pass.
+   * Throws nothing: a rule that fails denies with `metadata_invalid`.
+   * @param now Unix time in milliseconds
+   */
+  judge(releases: readonly Release[], now: number, lift?: Lift): Judgement;
+}
+
+export interface Webhook {
+  readonly url: string;
+}
+
+/** Who asks. */
+export interface Identity {
+  readonly org: string;
+  /** `""` where the client gives none. */
+  readonly user: string;
+  readonly role: Role | null;
+}
+
+export type Role = "admin" | "editor" | "viewer" | "client";
+
+/** One file handed out or refused; the stored form adds `id` and `at`. */
+export interface RecordInput {
+  readonly org: string;
+  readonly user: string;
+  readonly ip: string;
+  readonly ecosystem: string;
+  readonly package: string;
+  readonly version: string;
+  readonly filename: string;
+  readonly purl: string;
+  /** Bytes handed out; 0 for a refusal and for a redirect. */
+  readonly bytes: number;
+  readonly sha256?: string;
+  readonly verdict: Action;
+  readonly code?: string;
+  /** The developer's sentence; refusals only. */
+  readonly reason?: string;
+  /** Revision of the policy that decided. */
+  readonly policy: string;
+}
+
+export interface StoredRecord extends RecordInput {
+  /** ULID, so that records sort by time. */
+  readonly id: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly at: string;
+}
