@@ -1,0 +1,74 @@
+/** Every Deno KV key there is. Keys are at most 2,048 bytes, so names from outside are checked before they get here. */
+
+export type RecordKind = "install" | "refusal";
+
+export const keys = {
+  /** Database-wide facts: `schema` (a number). */
+  meta: (name: string) => ["meta", name],
+
+  /** The org's current revision: `PolicyHead`. */
+  policy: (org: string) => ["policy", org],
+  policies: () => ["policy"],
+  /** A piece of a document too large for one value: `Uint8Array`. */
+  policyPiece: (org: string, revision: string, piece: number) => [
+    "policy_piece",
+    org,
+    revision,
+    piece,
+  ],
+  policyPieces: (org: string, revision: string) => ["policy_piece", org, revision],
+  /** Each revision there was: `PolicyHead`. */
+  policyRevision: (org: string, revision: string) => ["policy_revision", org, revision],
+  policyRevisions: (org: string) => ["policy_revision", org],
+
+  /** A token by the SHA-256 of its secret, in hex: `StoredToken`. */
+  token: (sha256: string) => ["token", sha256],
+  /** SHA-256 of a token by its id. */
+  tokenOfOrg: (org: string, id: string) => ["token_of_org", org, id],
+  tokensOfOrg: (org: string) => ["token_of_org", org],
+  tokensOfOrgs: () => ["token_of_org"],
+
+  /** A record in order of time (ULID): `StoredRecord`. */
+  record: (kind: RecordKind, org: string, id: string) => [kind, org, id],
+  records: (kind: RecordKind, org: string) => [kind, org],
+  /** The same by package: `[version, user]`. */
+  recordOfPackage: (
+    kind: RecordKind,
+    org: string,
+    ecosystem: string,
+    name: string,
+    id: string,
+  ) => [`${kind}_of_package`, org, ecosystem, name, id],
+  recordsOfPackage: (kind: RecordKind, org: string, ...prefix: string[]) => [
+    `${kind}_of_package`,
+    org,
+    ...prefix,
+  ],
+  /** The same by user: `true`. */
+  recordOfUser: (kind: RecordKind, org: string, user: string, id: string) => [
+    `${kind}_of_user`,
+    org,
+    user,
+    id,
+  ],
+  recordsOfUser: (kind: RecordKind, org: string, ...prefix: string[]) => [
+    `${kind}_of_user`,
+    org,
+    ...prefix,
+  ],
+
+  /** Counters of a day (`2026-11-23`): `KvU64`. A sum has no time-to-live, so a cron sweeps by day. */
+  counter: (org: string, day: string, kind: RecordKind, what: string, value: string) => [
+    "counter",
+    org,
+    day,
+    kind,
+    what,
+    value,
+  ],
+  counters: (org: string, ...prefix: string[]) => ["counter", org, ...prefix],
+  allCounters: () => ["counter"],
+
+  /** What npm's advisories lift for one client: `Lifted[]`; lives for a minute. */
+  lift: (org: string, user: string, ip: string) => ["lift", org, user, ip],
+} as const;

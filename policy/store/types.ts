@@ -1,0 +1,174 @@
+/** What the stores promise to those above. All of them are made of a `Deno.Kv` and a clock. */
+import type { Lift, Policy, RecordInput, Role, StoredRecord } from "../types.ts";
+import type { RecordKind } from "./keys.ts";
+
+/** Milliseconds since 1970; an argument, so that tests move time. */
+export type Clock = () => number;
+
+export interface PolicyHead {
+  readonly revision: string;
+  /** RFC 3339. */
+  readonly at: string;
+  /** Who changed it: a token's user, or `root`. */
+  readonly by: string;
+  /** Number of pieces the document is stored in; 0: the org went back to the default's. */
+  readonly pieces: number;
+  /** Bytes of the document as JSON. */
+  readonly bytes: number;
+}
+
+export interface PolicyRevision extends PolicyHead {
+  /** The complete document, defaults filled in; null: went back to the default's. */
+  readonly document: unknown;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Where the next page begins; null: this was the last. */
+  readonly cursor: string | null;
+}
+
+export interface Change {
+  readonly by: string;
+  /** Revision that must be current (If-Match); absent: any. `*`: there must be one. */
+  readonly ifMatch?: string;
+}
+
+export interface Policies {
+  /**
+   * The compiled policy an org lives under: its own, else that of `default`,
+   * else the built-in one. Cached; a change by this process counts at once, one
+   * by another within 5 s. Throws PolicyUnreadable where it cannot be read.
+   */
+  get(org: string): Promise<Policy>;
+  /** Whether the org has a policy of its own; cached alike. */
+  has(org: string): Promise<boolean>;
+  /** The org's own current revision; null: it has none. */
+  read(org: string): Promise<PolicyRevision | null>;
+  /** Checks and stores a whole document. Throws PolicyInvalid, PreconditionFailed. */
+  replace(org: string, document: unknown, change: Change): Promise<PolicyRevision>;
+  /**
+   * Reads the current document (the org's, else the default's), changes it and
+   * stores the result, again if somebody else was faster and no ifMatch was given.
+   */
+  update(
+    org: string,
+    change: (document: Record<string, unknown>) => unknown,
+    options: Change,
+  ): Promise<PolicyRevision>;
+  /** Back to the default's; false: there was none. */
+  remove(org: string, change: Change): Promise<boolean>;
+  /** Newest first. */
+  history(org: string, page: { limit: number; cursor?: string }): Promise<Page<PolicyRevision>>;
+  /** Orgs with a policy of their own, sorted. */
+  orgs(): Promise<string[]>;
+}
+
+export interface StoredToken {
+  readonly id: string;
+  readonly org: string;
+  readonly user: string;
+  readonly role: Role;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly by: string;
+  readonly expires: string | null;
+}
+
+export interface Tokens {
+  /** The token behind a secret if there is one and it has not expired; cached for at most 5 s. */
+  find(secret: string): Promise<StoredToken | null>;
+  /** The secret (`pp_...`) is in this answer and nowhere else. */
+  create(
+    token: { org: string; user: string; role: Role; expires: string | null; by: string },
+  ): Promise<{ token: StoredToken; secret: string }>;
+  list(org: string, page: { limit: number; cursor?: string }): Promise<Page<StoredToken>>;
+  /** False: no such token. Takes effect at once in this process. */
+  remove(org: string, id: string): Promise<boolean>;
+  orgs(): Promise<string[]>;
+}
+
+export interface RecordQuery {
+  readonly org: string;
+  readonly ecosystem?: string;
+  /** A name, or a glob with `*`. */
+  readonly package?: string;
+  /** A range in the ecosystem's own syntax; needs `ecosystem` only to choose the syntax, else each record's own. */
+  readonly version?: string;
+  readonly user?: string;
+  readonly code?: string;
+  /** Unix ms, inclusive. */
+  readonly since?: number;
+  /** Unix ms, exclusive. */
+  readonly until?: number;
+}
+
+/** Distinct package and version. */
+export interface PackageRow {
+  readonly ecosystem: string;
+  readonly package: string;
+  readonly version: string;
+  readonly purl: string;
+  readonly count: number;
+  /** RFC 3339. */
+  readonly first: string;
+  readonly last: string;
+  readonly users: readonly string[];
+}
+
+export interface UserRow {
+  readonly user: string;
+  readonly count: number;
+  readonly packages: number;
+  readonly first: string;
+  readonly last: string;
+}
+
+export interface Stats {
+  readonly installs: number;
+  readonly refusals: number;
+  readonly by_ecosystem: Record<string, { installs: number; refusals: number }>;
+  readonly by_day: Record<string, { installs: number; refusals: number }>;
+  /** Refusals and warnings by reason code. */
+  readonly by_code: Record<string, number>;
+}
+
+export interface Records {
+  /**
+   * Stores a record; resolves when it is durable. Records that arrive together
+   * share one atomic commit. Throws StoreUnavailable.
+   */
+  add(kind: RecordKind, record: RecordInput): Promise<StoredRecord>;
+  /** Newest first; a cursor stays exact while records are being added. Throws CursorInvalid, SyntaxError (range). */
+  list(
+    kind: RecordKind,
+    query: RecordQuery,
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<StoredRecord>>;
+  /** The same without pages. */
+  all(kind: RecordKind, query: RecordQuery): AsyncIterable<StoredRecord>;
+  /** By ecosystem, package and version. */
+  packages(
+    query: RecordQuery,
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<PackageRow>>;
+  users(query: RecordQuery, page: { limit: number; cursor?: string }): Promise<Page<UserRow>>;
+  /** Whole days, from the counters. */
+  stats(org: string, days: { since?: number; until?: number }): Promise<Stats>;
+  /** Removes counters older than the retention; records leave by their own time-to-live. */
+  sweep(): Promise<number>;
+}
+
+/** The npm audit override: which packages one client may have young, for a minute. */
+export interface Lifts {
+  /** Remembers an advisory answer for a client. */
+  add(
+    client: { org: string; user: string; ip: string },
+    lifted: readonly { name: string; vulnerable: readonly string[] }[],
+  ): Promise<void>;
+  /**
+   * Whether releases are lifted for this client; null: none are. A lifted
+   * release is outside every vulnerable range the answer gave for its package.
+   */
+  find(client: { org: string; user: string; ip: string }): Promise<Lift | null>;
+}
