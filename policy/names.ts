@@ -1,0 +1,16 @@
+/** Names of orgs and users, as they stand in addresses, tokens and keys. */
+
+/** Sources of the patterns, for the API's description. */
+export const ORG_NAME = "^[a-z0-9][a-z0-9._-]{0,62}$";
+export const USER_NAME = "^[a-z0-9][a-z0-9._@+-]{0,62}$";
+
+const ORG = new RegExp(ORG_NAME);
+const USER = new RegExp(USER_NAME);
+
+export function isOrgName(name: string): boolean {
+  return ORG.test(name);
+}
+
+export function isUserName(name: string): boolean {
+  return USER.test(name);
+}

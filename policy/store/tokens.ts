@@ -1,0 +1,196 @@
+/** Tokens in Deno KV: by the hash of their secret, and by org and id. */
+import { LRUCache } from "lru-cache";
+import { monotonicFactory } from "ulid";
+import * as v from "valibot";
+import { CursorInvalid, StoreUnavailable } from "./errors.ts";
+import { keys } from "./keys.ts";
+import { hashSecret, newSecret } from "./secrets.ts";
+import type { Clock, Page, StoredToken, Tokens } from "./types.ts";
+
+export { ensureRootToken, type RootToken } from "./root_token.ts";
+
+/** `StoredToken.org` of the root token, which may act for any org. No org can be called that. */
+export const ANY_ORG = "*";
+
+/** The root token is in no list and cannot be removed. */
+const ROOT: StoredToken = {
+  id: "root",
+  org: ANY_ORG,
+  user: "root",
+  role: "admin",
+  created: "1970-01-01T00:00:00.000Z",
+  by: "root",
+  expires: null,
+};
+
+const CACHE_MS = 5_000;
+const CACHE_ENTRIES = 10_000;
+/** Longer ones are not hashed: no token is that long. */
+const MAX_SECRET = 1_024;
+/** Deno KV's own bound on keys of one `getMany`. */
+const MANY = 10;
+
+const Stored = v.object({
+  id: v.string(),
+  org: v.string(),
+  user: v.string(),
+  role: v.picklist(["admin", "editor", "viewer", "client"]),
+  created: v.string(),
+  by: v.string(),
+  expires: v.nullable(v.string()),
+});
+
+interface Cached {
+  readonly at: number;
+  readonly token: Promise<StoredToken | null>;
+}
+
+/**
+ * All methods throw StoreUnavailable where KV fails or takes longer than `timeoutMs`.
+ * @param root SHA-256 of the root token, from `ensureRootToken`; absent: there is none
+ */
+export function openTokens(
+  kv: Deno.Kv,
+  { now, root, timeoutMs = 5_000 }: { now: Clock; root?: string; timeoutMs?: number },
+): Tokens {
+  const cache = new LRUCache<string, Cached>({ max: CACHE_ENTRIES });
+  const ulid = monotonicFactory();
+  const guard = <T>(work: () => Promise<T>) => guarded(work, timeoutMs);
+
+  /** The promise is cached rather than its value, so that a removal also undoes look-ups under way. */
+  function look(sha256: string): Promise<StoredToken | null> {
+    const at = now();
+    const cached = cache.get(sha256);
+    if (cached && at >= cached.at && at - cached.at < CACHE_MS) return cached.token;
+    const token = guard(async () => readToken((await kv.get(keys.token(sha256))).value));
+    const entry = { at, token };
+    cache.set(sha256, entry);
+    token.catch(() => {
+      if (cache.get(sha256) === entry) cache.delete(sha256);
+    });
+    return token;
+  }
+
+  return {
+    async find(secret) {
+      if (secret === "" || secret.length > MAX_SECRET) return null;
+      const sha256 = hashSecret(secret);
+      if (sha256 === root) return ROOT;
+      const token = await look(sha256);
+      if (token === null || hasExpired(token, now())) return null;
+      return token;
+    },
+
+    async create({ org, user, role, expires, by }) {
+      const secret = newSecret();
+      const sha256 = hashSecret(secret);
+      const at = now();
+      const token: StoredToken = {
+        id: ulid(at),
+        org,
+        user,
+        role,
+        created: new Date(at).toISOString(),
+        by,
+        expires,
+      };
+      const byId = keys.tokenOfOrg(org, token.id);
+      const stored = await guard(() =>
+        kv.atomic().check({ key: byId, versionstamp: null })
+          .set(keys.token(sha256), token).set(byId, sha256).commit()
+      );
+      if (!stored.ok) throw new StoreUnavailable("Cannot store the token: its id is taken");
+      cache.delete(sha256);
+      return { token, secret };
+    },
+
+    list: (org, page) => guard(() => listTokens(kv, org, page)),
+
+    async remove(org, id) {
+      const byId = keys.tokenOfOrg(org, id);
+      const sha256 = await guard(async () => {
+        const { value } = await kv.get(byId);
+        if (typeof value !== "string") return null;
+        await kv.atomic().delete(byId).delete(keys.token(value)).commit();
+        return value;
+      });
+      if (sha256 === null) return false;
+      cache.delete(sha256);
+      return true;
+    },
+
+    orgs: () => guard(() => listOrgs(kv)),
+  };
+}
+
+async function listTokens(
+  kv: Deno.Kv,
+  org: string,
+  { limit, cursor }: { limit: number; cursor?: string },
+): Promise<Page<StoredToken>> {
+  if (cursor !== undefined && !/^[0-9A-HJKMNP-TV-Z]{26}$/.test(cursor)) {
+    throw new CursorInvalid("Cannot continue the list of tokens: no such cursor");
+  }
+  const prefix = keys.tokensOfOrg(org);
+  const selector = cursor === undefined
+    ? { prefix }
+    : { prefix, end: keys.tokenOfOrg(org, cursor) };
+  const found: { id: string; sha256: string }[] = [];
+  for await (const { key, value } of kv.list(selector, { reverse: true, limit: limit + 1 })) {
+    found.push({ id: String(key[2]), sha256: String(value) });
+  }
+  const page = found.slice(0, limit);
+  const items: StoredToken[] = [];
+  for (let i = 0; i < page.length; i += MANY) {
+    const entries = await kv.getMany(page.slice(i, i + MANY).map((it) => keys.token(it.sha256)));
+    for (const { value } of entries) {
+      const token = readToken(value);
+      if (token) items.push(token);
+    }
+  }
+  return { items, cursor: found.length > limit ? page.at(-1)?.id ?? null : null };
+}
+
+/** Jumps from org to org instead of reading every token. */
+async function listOrgs(kv: Deno.Kv): Promise<string[]> {
+  const orgs: string[] = [];
+  const prefix = keys.tokensOfOrgs();
+  while (true) {
+    const last = orgs.at(-1);
+    // `true` sorts after every string, so this begins behind the last org's tokens.
+    const selector = last === undefined ? { prefix } : { prefix, start: [...prefix, last, true] };
+    let next: string | undefined;
+    for await (const { key } of kv.list(selector, { limit: 1 })) next = String(key[1]);
+    if (next === undefined) return orgs;
+    orgs.push(next);
+  }
+}
+
+/** What cannot be read is no token. */
+function readToken(value: unknown): StoredToken | null {
+  const parsed = v.safeParse(Stored, value);
+  return parsed.success ? parsed.output : null;
+}
+
+/** An instant that cannot be read has passed. */
+function hasExpired(token: StoredToken, now: number): boolean {
+  return token.expires !== null && !(Date.parse(token.expires) > now);
+}
+
+async function guarded<T>(work: () => Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new StoreUnavailable(`Deno KV gave no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([work(), late]);
+  } catch (cause) {
+    if (cause instanceof StoreUnavailable || cause instanceof CursorInvalid) throw cause;
+    throw new StoreUnavailable("Deno KV refused", { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,73 @@
+/** The forms in which clients send a token, a user name, or a private registry's credential. */
+import { SECRET_PREFIX } from "../policy/store/secrets.ts";
+import { IdentityError } from "./identity_error.ts";
+
+export interface Credentials {
+  /** A token of this proxy (`pp_...`), or null. */
+  readonly token: string | null;
+  /** `Bearer ...` for a private registry, from `<proxy token>:<registry token>`. */
+  readonly registry: string | null;
+  /** Basic's user name where no token was given; `""`: none. */
+  readonly user: string;
+  /** The Basic value itself, where it holds a password and no token. */
+  readonly basic: string | null;
+}
+
+/** Reads an Authorization header; null: it says nothing to us. Throws IdentityError (400). */
+export function readAuthorization(header: string): Credentials | null {
+  // cargo sends the token bare.
+  if (header.startsWith(SECRET_PREFIX)) return fromPair(header);
+  const space = header.indexOf(" ");
+  if (space < 0) return null;
+  const value = header.slice(space + 1).trim();
+  const scheme = header.slice(0, space).toLowerCase();
+  // Any other Bearer is somebody else's token: npm sends what its configuration holds.
+  if (scheme === "bearer") return value.startsWith(SECRET_PREFIX) ? fromPair(value) : null;
+  return scheme === "basic" ? fromBasic(value) : null;
+}
+
+function fromBasic(value: string): Credentials {
+  const decoded = decodeBasic(value);
+  const colon = decoded.indexOf(":");
+  const user = colon < 0 ? decoded : decoded.slice(0, colon);
+  const password = colon < 0 ? "" : decoded.slice(colon + 1);
+  if (password.startsWith(SECRET_PREFIX)) return fromPair(password);
+  if (user.startsWith(SECRET_PREFIX)) return withToken(user, password);
+  return { token: null, registry: null, user, basic: password === "" ? null : `Basic ${value}` };
+}
+
+/** `pp_...` or `pp_...:<registry token>`. */
+function fromPair(text: string): Credentials {
+  const colon = text.indexOf(":");
+  if (colon < 0) return withToken(text, "");
+  return withToken(text.slice(0, colon), text.slice(colon + 1));
+}
+
+function withToken(token: string, registryToken: string): Credentials {
+  return { token, registry: bearer(registryToken), user: "", basic: null };
+}
+
+function bearer(registryToken: string): string | null {
+  // A token of this proxy goes to nobody else.
+  if (registryToken === "" || registryToken.startsWith(SECRET_PREFIX)) return null;
+  // Out of Basic's base64 may come what a header cannot carry, line ends for instance.
+  if (!/^[\x21-\x7e]+$/.test(registryToken)) {
+    throw new IdentityError(
+      "authorization_invalid",
+      "The registry's token holds characters that no header can carry.",
+    );
+  }
+  return `Bearer ${registryToken}`;
+}
+
+function decodeBasic(value: string): string {
+  try {
+    const bytes = Uint8Array.fromBase64(value);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new IdentityError(
+      "authorization_invalid",
+      "The Authorization header's Basic value is not base64 of UTF-8 text.",
+    );
+  }
+}

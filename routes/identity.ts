@@ -1,0 +1,249 @@
+/**
+ * Who asks, and for which address: token, path prefix, subdomain, Basic user
+ * name, in this order. Runs on every request, so without an Authorization
+ * header it waits for nothing and makes no URL object.
+ */
+import type { Identity, Policy } from "../policy/types.ts";
+import { isOrgName, isUserName } from "../policy/names.ts";
+import { ANY_ORG } from "../policy/store/tokens.ts";
+import type { StoredToken, Tokens } from "../policy/store/types.ts";
+import { type Credentials, readAuthorization } from "./authorization.ts";
+import { IdentityError } from "./identity_error.ts";
+
+export { IdentityError } from "./identity_error.ts";
+
+export interface IdentitySettings {
+  /** `PUBLIC_URL`, without trailing slash. */
+  readonly publicUrl?: string;
+  /** `BASE_DOMAIN` in lower case. */
+  readonly baseDomain?: string;
+  /** First labels of a host that name an ecosystem (its id and mounts); absent: any first of several. */
+  readonly ecosystems?: ReadonlySet<string>;
+}
+
+/** A request's address without who asks. */
+export interface Address {
+  /** null: the address names none. */
+  readonly org: string | null;
+  readonly user: string | null;
+  /** `origin` has no trailing slash; `prefix` is `""` or `/o-acme/u-alice` as the client wrote it. */
+  readonly base: { readonly origin: string; readonly prefix: string };
+  /** Path behind the prefix, still percent-encoded, with its leading slash. */
+  readonly rest: string;
+  /** With its `?`, or `""`. */
+  readonly search: string;
+  /** From `<ecosystem>.<org>.<BASE_DOMAIN>`. */
+  readonly ecosystem: string | null;
+}
+
+export interface Identified extends Identity {
+  readonly base: Address["base"];
+  readonly rest: string;
+  readonly search: string;
+  readonly ecosystem: string | null;
+  /** Authorization for a private registry, given as `<proxy token>:<registry token>`. */
+  readonly registryCredential: string | null;
+  /** The same, from Basic's user name and password: not to be used where the org's auth is `token`. */
+  readonly basicCredential: string | null;
+}
+
+const DEFAULT_ORG = "default";
+const HOST = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/;
+
+/**
+ * Works out who asks. Throws (or rejects with) IdentityError, and with
+ * StoreUnavailable where a token cannot be looked up; nothing else.
+ */
+export function identify(
+  request: { readonly url: string; readonly headers: Headers },
+  tokens: Pick<Tokens, "find">,
+  settings: IdentitySettings = {},
+): Identified | Promise<Identified> {
+  const address = readAddress(request.url, settings);
+  const header = request.headers.get("authorization");
+  if (header === null) return anonymous(address, null);
+  const credentials = readAuthorization(header);
+  if (credentials?.token == null) return anonymous(address, credentials);
+  return withToken(address, credentials, tokens.find(credentials.token));
+}
+
+/** Splits an absolute request URL. Throws IdentityError (400). */
+export function readAddress(url: string, settings: IdentitySettings = {}): Address {
+  const hostAt = url.indexOf("://") + 3;
+  const queryAt = url.indexOf("?", hostAt);
+  const end = queryAt < 0 ? url.length : queryAt;
+  const slash = url.indexOf("/", hostAt);
+  const pathAt = slash < 0 || slash > end ? end : slash;
+  const host = url.slice(hostAt, pathAt);
+  // It is copied into addresses that others read, so nothing but a host may be in it.
+  if (!HOST.test(host)) throw new IdentityError("host_invalid", "The Host header names no host.");
+
+  const domain = readHost(host, settings);
+  const prefix = readPrefix(url, pathAt, end);
+  if (prefix.org !== null && domain.org !== null && prefix.org !== domain.org) {
+    throw new IdentityError("org_conflict", "The host and the path name different orgs.");
+  }
+  return {
+    org: prefix.org ?? domain.org,
+    user: prefix.user,
+    base: {
+      origin: originOf(url.slice(0, pathAt), hostAt, domain.under, settings),
+      prefix: url.slice(pathAt, prefix.end),
+    },
+    rest: prefix.end === end ? "/" : url.slice(prefix.end, end),
+    search: url.slice(end),
+    ecosystem: domain.ecosystem,
+  };
+}
+
+/**
+ * What an org's policy still asks of a client before it gets anything: an error
+ * to answer with (401 and a Basic challenge), or null.
+ */
+export function demand(auth: Policy["auth"], identity: Identity): IdentityError | null {
+  if (auth === "open" || identity.role !== null) return null;
+  if (auth === "token") {
+    return new IdentityError(
+      "token_required",
+      "This registry asks for a token: give it as the password, or as Authorization: Bearer.",
+    );
+  }
+  if (identity.user !== "") return null;
+  return new IdentityError(
+    "user_required",
+    "This registry asks who you are: give a user name, or a token as the password.",
+  );
+}
+
+function anonymous(address: Address, credentials: Credentials | null): Identified {
+  let user = address.user;
+  if (user === null && credentials !== null && credentials.user !== "") {
+    user = credentials.user;
+    if (!isUserName(user)) throw new IdentityError("user_invalid", invalid("user", user));
+  }
+  return identified(address, {
+    org: address.org ?? DEFAULT_ORG,
+    user: user ?? "",
+    role: null,
+    registryCredential: null,
+    basicCredential: credentials?.basic ?? null,
+  });
+}
+
+async function withToken(
+  address: Address,
+  credentials: Credentials,
+  search: Promise<StoredToken | null>,
+): Promise<Identified> {
+  const token = await search;
+  if (token === null) {
+    throw new IdentityError("token_unknown", "This token is not known here, or it has expired.");
+  }
+  if (token.org !== ANY_ORG && address.org !== null && address.org !== token.org) {
+    throw new IdentityError("token_org", `This token is not for the org "${address.org}".`);
+  }
+  return identified(address, {
+    org: token.org === ANY_ORG ? address.org ?? DEFAULT_ORG : token.org,
+    user: token.user,
+    role: token.role,
+    registryCredential: credentials.registry,
+    basicCredential: null,
+  });
+}
+
+function identified(
+  { base, rest, search, ecosystem }: Address,
+  { org, user, role, registryCredential, basicCredential }:
+    & Identity
+    & Pick<Identified, "registryCredential" | "basicCredential">,
+): Identified {
+  return {
+    org,
+    user,
+    role,
+    base,
+    rest,
+    search,
+    ecosystem,
+    registryCredential,
+    basicCredential,
+  };
+}
+
+interface Domain {
+  readonly org: string | null;
+  readonly ecosystem: string | null;
+  /** Whether the host is BASE_DOMAIN's or below it. */
+  readonly under: boolean;
+}
+
+const NO_DOMAIN: Domain = { org: null, ecosystem: null, under: false };
+
+function readHost(host: string, { baseDomain, ecosystems }: IdentitySettings): Domain {
+  if (!baseDomain) return NO_DOMAIN;
+  const colon = host.lastIndexOf(":");
+  let name = (colon < 0 ? host : host.slice(0, colon)).toLowerCase();
+  if (name.endsWith(".")) name = name.slice(0, -1);
+  if (name === baseDomain) return { org: null, ecosystem: null, under: true };
+  if (!name.endsWith(`.${baseDomain}`)) return NO_DOMAIN;
+  const labels = name.slice(0, -baseDomain.length - 1);
+  const dot = labels.indexOf(".");
+  const first = dot < 0 ? null : labels.slice(0, dot);
+  // Org names may hold dots, so only a known ecosystem is split off.
+  const ecosystem = first !== null && (ecosystems?.has(first) ?? true) ? first : null;
+  const org = ecosystem === null ? labels : labels.slice(dot + 1);
+  if (!isOrgName(org)) throw new IdentityError("org_invalid", invalid("org", org));
+  return { org, ecosystem, under: true };
+}
+
+interface Prefix {
+  readonly org: string | null;
+  readonly user: string | null;
+  /** Where it ends in the URL. */
+  readonly end: number;
+}
+
+function readPrefix(url: string, from: number, end: number): Prefix {
+  if (!url.startsWith("/o-", from)) return { org: null, user: null, end: from };
+  const orgEnd = segmentEnd(url, from + 1, end);
+  const org = decode(url.slice(from + 3, orgEnd));
+  if (!isOrgName(org)) throw new IdentityError("org_invalid", invalid("org", org));
+  if (!url.startsWith("/u-", orgEnd)) return { org, user: null, end: orgEnd };
+  const userEnd = segmentEnd(url, orgEnd + 1, end);
+  const user = decode(url.slice(orgEnd + 3, userEnd));
+  if (!isUserName(user)) throw new IdentityError("user_invalid", invalid("user", user));
+  return { org, user, end: userEnd };
+}
+
+function segmentEnd(url: string, from: number, end: number): number {
+  const slash = url.indexOf("/", from);
+  return slash < 0 || slash > end ? end : slash;
+}
+
+function decode(text: string): string {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new IdentityError("encoding_invalid", "The path's percent-encoding cannot be read.");
+  }
+}
+
+/** @param own the request's own origin */
+function originOf(
+  own: string,
+  hostAt: number,
+  underBaseDomain: boolean,
+  { publicUrl }: IdentitySettings,
+): string {
+  if (!publicUrl) return own;
+  if (!underBaseDomain) return publicUrl.endsWith("/") ? publicUrl.slice(0, -1) : publicUrl;
+  return publicUrl.slice(0, publicUrl.indexOf("://") + 3) + own.slice(hostAt);
+}
+
+function invalid(what: "org" | "user", name: string): string {
+  const further = what === "user" ? " (users also @ and +)" : "";
+  return `Cannot use ${JSON.stringify(name.slice(0, 64))} as the name of ${
+    what === "org" ? "an org" : "a user"
+  }: it is 1 to 63 of a-z, 0-9, dot, underscore and hyphen${further}, and begins with a letter or digit.`;
+}

@@ -1,0 +1,31 @@
+const STATUS = {
+  host_invalid: 400,
+  org_invalid: 400,
+  user_invalid: 400,
+  org_conflict: 400,
+  encoding_invalid: 400,
+  authorization_invalid: 400,
+  token_unknown: 401,
+  token_required: 401,
+  user_required: 401,
+  token_org: 403,
+} as const;
+
+export type IdentityProblem = keyof typeof STATUS;
+
+/** A request whose sender or address is not accepted; the message is for the client. */
+export class IdentityError extends Error {
+  override readonly name = "IdentityError";
+  readonly status: 400 | 401 | 403;
+
+  constructor(readonly code: IdentityProblem, message: string) {
+    super(message);
+    this.status = STATUS[code];
+  }
+
+  /** Headers that go with the answer: a 401 without a challenge keeps pip and npm from asking. */
+  get headers(): Record<string, string> {
+    if (this.status !== 401) return {};
+    return { "WWW-Authenticate": 'Basic realm="package-proxy", charset="UTF-8"' };
+  }
+}
