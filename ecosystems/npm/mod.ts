@@ -1,0 +1,30 @@
+/** npm's registry, as npm, pnpm, yarn, bun and deno speak to it. */
+import registryUrl from "registry-url";
+import type { Ecosystem, Refusal, RegistryRequest } from "../ecosystem.ts";
+import { redirectToWhy, refuseAsJson } from "../refusal.ts";
+import { readLifts } from "./advisories.ts";
+import { readPackageIndex } from "./package_index.ts";
+import { encodeName, matchNpm } from "./paths.ts";
+import { npmVersions } from "./versions.ts";
+
+export const npm: Ecosystem = {
+  id: "npm",
+  title: "npm",
+  versions: npmVersions,
+  mounts: ["npm", "npmfiles"],
+  defaultUpstream: () => registryUrl(),
+  match: matchNpm,
+  /** Always the full document: the abbreviated one has no publish times. */
+  indexAddress: (name) => ({ url: encodeName(name), accept: "application/json" }),
+  parse: (document, name, { source }) => readPackageIndex(document, name, source),
+  refuse,
+  lifts: readLifts,
+};
+
+/** These print nothing of a refused file but its address. */
+const PRINTS_ADDRESS = /^(?:pnpm|yarn\/[2-9]|Bun)\b/i;
+
+function refuse(refusal: Refusal, request: RegistryRequest): Response {
+  const agent = request.headers.get("user-agent") ?? "";
+  return PRINTS_ADDRESS.test(agent) ? redirectToWhy(refusal) : refuseAsJson(refusal);
+}
