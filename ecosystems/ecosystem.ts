@@ -131,6 +131,10 @@ export interface Index {
   readonly weight: number;
   /** The file at a path, or null. */
   locate(path: string): Located | null;
+  /** The second upstream document that a form is made from, where only the index knows its address. */
+  documentFor?(form: string): DocumentAddress | null;
+  /** A document that completes the index could not be had, so it is worth reading again soon. */
+  readonly provisional?: boolean;
   /** null: this index has no such form (an unknown version or tag). Throws InvalidMetadata. */
   render(form: string, view: View, document?: Document): Rendered | Withheld | null;
 }
@@ -179,6 +183,16 @@ export interface Ecosystem {
   readonly defaultFileOrigins?: readonly string[];
   /** What a path means; null: nothing (404). Must be total: any path, no throwing. */
   match(request: RegistryRequest): Target | null;
+  /**
+   * Origins besides the source's own that the upstream itself names for files and documents
+   * (cargo's `dl` and `api`). Throws UpstreamError, InvalidMetadata.
+   */
+  origins?(context: ParseContext): Promise<readonly string[]>;
+  /**
+   * Absolute address of a passed-through request, where that is not below the source's address;
+   * null: the upstream has no such thing (404). Throws UpstreamError, InvalidMetadata.
+   */
+  resolvePass?(target: PassTarget, context: ParseContext): Promise<string | null>;
   /** Where a package's index is. */
   indexAddress(name: string): DocumentAddress;
   /** Reads the index. Throws InvalidMetadata rather than leave anything out. */
