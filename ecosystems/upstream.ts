@@ -74,7 +74,8 @@ export class Upstream {
     const headers = new Headers({ accept: address.accept });
     if (validators?.etag) headers.set("if-none-match", validators.etag);
     else if (validators?.lastModified) headers.set("if-modified-since", validators.lastModified);
-    const { response, url, end } = await this.#open(source, address.url, { headers, origins });
+    const opened = await this.#open(source, address.url, { headers, origins });
+    const { response, url, end } = opened;
     try {
       if (response.status === 304 && validators) {
         return { kind: "unchanged", maxAge: maxAge(response.headers) };
@@ -84,7 +85,7 @@ export class Upstream {
       return {
         kind: "document",
         document: {
-          bytes: await readAll(response, { limit: this.#limits.documentBytes, url }),
+          bytes: await readAll(opened, this.#limits.documentBytes),
           type: mediaType(response.headers),
           url,
         },
@@ -145,9 +146,9 @@ export class Upstream {
     const headers = new Headers({ accept: address.accept });
     if (type) headers.set("content-type", type);
     const opened = await this.#open(source, address.url, { headers, origins, method, body });
-    const { response, url, end } = opened;
+    const { response, end } = opened;
     try {
-      const bytes = await readAll(response, { limit: this.#limits.documentBytes, url });
+      const bytes = await readAll(opened, this.#limits.documentBytes);
       return { status: response.status, bytes, type: mediaType(response.headers) };
     } finally {
       end();
@@ -181,6 +182,7 @@ export class Upstream {
       const response = await this.#fetch(url, { headers, method, body, watch });
       const location = response.headers.get("location");
       if (!REDIRECTS.has(response.status) || location === null) {
+        watch.alive();
         return { response, url: url.href, watch, end: () => watch.end() };
       }
       await response.body?.cancel();
@@ -269,7 +271,6 @@ function guard(
   { url, watch }: Opened,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = body.getReader();
-  watch.alive();
   return new ReadableStream({
     async pull(controller) {
       try {
@@ -292,14 +293,15 @@ function guard(
 }
 
 async function readAll(
-  response: Response,
-  { limit, url }: { limit: number; url: string },
+  { response, url, watch }: Opened,
+  limit: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (response.body === null) return new Uint8Array();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   try {
     for await (const chunk of response.body) {
+      watch.alive();
       size += chunk.length;
       if (size > limit) {
         throw new UpstreamError("oversized", `Upstream's answer is larger than ${limit} bytes`);
@@ -308,7 +310,7 @@ async function readAll(
     }
   } catch (cause) {
     if (cause instanceof UpstreamError) throw cause;
-    throw fetchError(new URL(url).host, cause, false);
+    throw fetchError(new URL(url).host, cause, watch.timedOut);
   }
   if (chunks.length === 1) return chunks[0];
   const bytes = new Uint8Array(size);

@@ -12,6 +12,7 @@ export const npm: Ecosystem = {
   title: "npm",
   versions: npmVersions,
   mounts: ["npm", "npmfiles"],
+  errorsAsJson: true,
   defaultUpstream: () => registryUrl(),
   match: matchNpm,
   /** Always the full document: the abbreviated one has no publish times. */

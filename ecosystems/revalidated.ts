@@ -1,0 +1,158 @@
+/**
+ * Values made from upstream documents, kept and asked for again: one request
+ * for many askers, one parse per change, the last good one for a day when
+ * upstream fails.
+ */
+import { LRUCache } from "lru-cache";
+import type { DocumentAddress, Source } from "./ecosystem.ts";
+import type { Document } from "./ecosystem.ts";
+import { InvalidMetadata, UpstreamError } from "./errors.ts";
+import type { DocumentAnswer, Upstream, Validators } from "./upstream.ts";
+
+/** Longest time an answer is used without asking, whatever upstream allows. */
+const MAX_FRESH_MS = 300_000;
+/** How long the last good value is served while upstream fails. */
+const STALE_MS = 24 * 3600_000;
+/** How long a failing upstream is left alone while there is a stale value. */
+const RETRY_MS = 5_000;
+
+export interface Kept<T> {
+  readonly value: T;
+  /** Equal for equal upstream content: its ETag, else the SHA-256 of its bytes. */
+  readonly id: string;
+  /** Upstream fails; milliseconds since it last confirmed the value. null: fresh. */
+  readonly staleMs: number | null;
+}
+
+export interface Wanted<T> {
+  /** Unique to the value: source, partition and name included. */
+  readonly key: string;
+  readonly source: Source;
+  readonly address: DocumentAddress;
+  /** Further origins the document may come from. */
+  readonly origins?: readonly string[];
+  /** Milliseconds it may be used for where upstream states no max-age. */
+  readonly graceMs: number;
+  /** Throws InvalidMetadata. */
+  make(document: Document): T | Promise<T>;
+  /** Bytes it holds. */
+  weigh(value: T): number;
+}
+
+interface Entry {
+  value: unknown;
+  id: string;
+  validators: Validators;
+  maxAge: number | null;
+  /** Unix ms when upstream last confirmed it. */
+  confirmedAt: number;
+  /** Unix ms of the last failure since then; 0: none. */
+  failedAt: number;
+}
+
+export class RevalidatedCache {
+  readonly #upstream: Upstream;
+  readonly #now: () => number;
+  readonly #entries: LRUCache<string, Entry>;
+  readonly #inFlight = new Map<string, Promise<Entry | null>>();
+
+  /** @param bytes bound on what is held */
+  constructor(upstream: Upstream, { now, bytes }: { now: () => number; bytes: number }) {
+    this.#upstream = upstream;
+    this.#now = now;
+    this.#entries = new LRUCache({ maxSize: Math.max(bytes, 1) });
+  }
+
+  /** null: upstream has no such document. Throws UpstreamError, InvalidMetadata. */
+  async load<T>(wanted: Wanted<T>): Promise<Kept<T> | null> {
+    const held = this.#entries.get(wanted.key);
+    if (held !== undefined && this.#isUsable(held, wanted.graceMs)) return this.#keep(held);
+    let flight = this.#inFlight.get(wanted.key);
+    if (flight === undefined) {
+      flight = this.#refresh(wanted, held).finally(() => this.#inFlight.delete(wanted.key));
+      this.#inFlight.set(wanted.key, flight);
+    }
+    const entry = await flight;
+    return entry === null ? null : this.#keep(entry);
+  }
+
+  /** Only `make` of the same key put it there, so it is a T. */
+  #keep<T>(entry: Entry): Kept<T> {
+    const staleMs = entry.failedAt === 0 ? null : this.#now() - entry.confirmedAt;
+    return { value: entry.value as T, id: entry.id, staleMs };
+  }
+
+  #isUsable(entry: Entry, graceMs: number): boolean {
+    const now = this.#now();
+    if (entry.failedAt !== 0) return now - entry.failedAt < RETRY_MS && this.#isGood(entry);
+    const fresh = entry.maxAge === null ? graceMs : Math.min(entry.maxAge * 1000, MAX_FRESH_MS);
+    return now - entry.confirmedAt < fresh;
+  }
+
+  #isGood(entry: Entry): boolean {
+    return this.#now() - entry.confirmedAt < STALE_MS;
+  }
+
+  async #refresh<T>(wanted: Wanted<T>, held: Entry | undefined): Promise<Entry | null> {
+    try {
+      return await this.#ask(wanted, held);
+    } catch (error) {
+      const expected = error instanceof UpstreamError || error instanceof InvalidMetadata;
+      if (!expected || held === undefined || !this.#isGood(held) || isDenied(error)) throw error;
+      held.failedAt = this.#now();
+      return held;
+    }
+  }
+
+  async #ask<T>(wanted: Wanted<T>, held: Entry | undefined): Promise<Entry | null> {
+    const { source, address, origins } = wanted;
+    const answer = await this.#upstream.document(source, address, {
+      validators: held?.validators,
+      origins,
+    });
+    if (answer.kind === "missing") {
+      this.#entries.delete(wanted.key);
+      return null;
+    }
+    if (answer.kind === "unchanged") {
+      if (held === undefined) {
+        throw new UpstreamError("unreachable", "Upstream answers 304 unasked");
+      }
+      return this.#confirm(held, answer.maxAge);
+    }
+    const id = await contentId(answer);
+    if (held?.id === id) return this.#confirm(held, answer.maxAge);
+    const value = await wanted.make(answer.document);
+    const entry: Entry = {
+      value,
+      id,
+      validators: answer.validators,
+      maxAge: answer.maxAge,
+      confirmedAt: this.#now(),
+      failedAt: 0,
+    };
+    this.#entries.set(wanted.key, entry, { size: Math.max(1, Math.ceil(wanted.weigh(value))) });
+    return entry;
+  }
+
+  #confirm(entry: Entry, maxAge: number | null): Entry {
+    entry.confirmedAt = this.#now();
+    entry.failedAt = 0;
+    entry.maxAge = maxAge ?? entry.maxAge;
+    return entry;
+  }
+}
+
+/** An upstream that says no to us is not down: what it gave before is no longer ours to give. */
+function isDenied(error: unknown): boolean {
+  return error instanceof UpstreamError &&
+    (error.options.status === 401 || error.options.status === 403);
+}
+
+async function contentId(answer: DocumentAnswer & { kind: "document" }): Promise<string> {
+  const { etag } = answer.validators;
+  // A weak validator may stand for documents that differ in what we read of them.
+  if (etag !== null && !etag.startsWith("W/")) return etag;
+  const digest = await crypto.subtle.digest("SHA-256", answer.document.bytes);
+  return new Uint8Array(digest).toHex();
+}
