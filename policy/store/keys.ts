@@ -31,7 +31,7 @@ export const keys = {
   /** A record in order of time (ULID): `StoredRecord`. */
   record: (kind: RecordKind, org: string, id: string) => [kind, org, id],
   records: (kind: RecordKind, org: string) => [kind, org],
-  /** The same by package: `[version, user]`. */
+  /** The same by package: `[version, user, code]`. */
   recordOfPackage: (
     kind: RecordKind,
     org: string,
@@ -44,7 +44,7 @@ export const keys = {
     org,
     ...prefix,
   ],
-  /** The same by user: `true`. */
+  /** The same by user: `[ecosystem, name, version, code]`. */
   recordOfUser: (kind: RecordKind, org: string, user: string, id: string) => [
     `${kind}_of_user`,
     org,

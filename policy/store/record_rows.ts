@@ -1,0 +1,211 @@
+import { decodeTime } from "ulid";
+import { purl } from "../purl.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { CursorInvalid } from "./errors.ts";
+import { keys } from "./keys.ts";
+import { type Facts, factsOfPackageEntry, factsOfUserEntry } from "./record_entry.ts";
+import type { Filter } from "./record_query.ts";
+import { getRecords, type Reading, spanOf } from "./record_scan.ts";
+import { guardedList } from "./timeout.ts";
+import type { PackageRow, Page, UserRow } from "./types.ts";
+
+/**
+ * Installs added up by package and by user. The indexes are sorted by those, so
+ * that the sums of one package, or of one user, are all that is in memory.
+ */
+
+interface PageOf {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+type Found = Facts & { readonly id: string };
+
+interface Sums {
+  count: number;
+  firstId: string;
+  lastId: string;
+}
+
+interface VersionSums extends Sums {
+  readonly version: string;
+  readonly users: Set<string>;
+}
+
+interface PackageSums {
+  readonly ecosystem: string;
+  readonly name: string;
+  readonly versions: Map<string, VersionSums>;
+}
+
+/** By ecosystem and name, newest version first. Throws CursorInvalid. */
+export async function listPackages(
+  reading: Reading,
+  filter: Filter,
+  page: PageOf,
+): Promise<Page<PackageRow>> {
+  const after = page.cursor === undefined ? null : decodeCursor("packages", page.cursor, 3);
+  const rows: { ecosystem: string; name: string; sums: VersionSums }[] = [];
+  for await (const { ecosystem, name, versions } of sumPackages(reading, filter, after)) {
+    const goesOn = after !== null && ecosystem === after[0] && name === after[1];
+    const order = (a: string, b: string) =>
+      reading.schemes.get(ecosystem)?.compare(b, a) || (a < b ? 1 : a > b ? -1 : 0);
+    const sorted = [...versions.values()]
+      .filter((sums) => !goesOn || order(sums.version, after[2]) > 0)
+      .sort((a, b) => order(a.version, b.version));
+    for (const sums of sorted) rows.push({ ecosystem, name, sums });
+    if (rows.length > page.limit) break;
+  }
+  const taken = rows.slice(0, page.limit);
+  const last = taken[taken.length - 1];
+  return {
+    items: await packageRows(reading, filter.org, taken),
+    cursor: rows.length > page.limit && last !== undefined
+      ? encodeCursor("packages", [last.ecosystem, last.name, last.sums.version])
+      : null,
+  };
+}
+
+/** Name and PURL are taken from the latest record: the index has the normalised name only. */
+async function packageRows(
+  reading: Reading,
+  org: string,
+  rows: readonly { ecosystem: string; name: string; sums: VersionSums }[],
+): Promise<PackageRow[]> {
+  const ids = rows.map((row) => row.sums.lastId);
+  const records = await getRecords(reading, "install", org, ids);
+  return rows.map(({ ecosystem, name, sums }, at) => ({
+    ecosystem,
+    package: records[at]?.package ?? name,
+    version: sums.version,
+    purl: records[at]?.purl ??
+      purl(reading.schemes.get(ecosystem)?.purlType ?? ecosystem, name, sums.version),
+    ...timesOf(sums),
+    users: [...sums.users].sort(),
+  }));
+}
+
+async function* sumPackages(
+  reading: Reading,
+  filter: Filter,
+  after: readonly string[] | null,
+): AsyncGenerator<PackageSums> {
+  let current: PackageSums | null = null;
+  for (const selector of packageSelectors(filter, after)) {
+    for await (const found of matching(reading, filter, selector, factsOfPackageEntry)) {
+      const { ecosystem, name, version, user } = found;
+      if (current === null || current.name !== name || current.ecosystem !== ecosystem) {
+        if (current !== null) yield current;
+        current = { ecosystem, name, versions: new Map() };
+      }
+      let sums = current.versions.get(version);
+      if (sums === undefined) {
+        sums = { version, users: new Set(), ...noneYet(found.id) };
+        current.versions.set(version, sums);
+      }
+      count(sums, found.id);
+      if (user !== "") sums.users.add(user);
+    }
+  }
+  if (current !== null) yield current;
+}
+
+function packageSelectors(filter: Filter, after: readonly string[] | null): Deno.KvListSelector[] {
+  const { org, ecosystem, packages } = filter;
+  const prefixOf = (...parts: string[]) => keys.recordsOfPackage("install", org, ...parts);
+  if (packages !== null) {
+    return packages
+      .toSorted((a, b) => a.ecosystem < b.ecosystem ? -1 : 1)
+      .filter((one) => after === null || one.ecosystem >= after[0])
+      .map((one) => ({ prefix: prefixOf(one.ecosystem, one.name) }));
+  }
+  const prefix = ecosystem === null ? prefixOf() : prefixOf(ecosystem);
+  if (after === null) return [{ prefix }];
+  if (ecosystem !== null && after[0] !== ecosystem) {
+    throw new CursorInvalid(`Cannot go on in ${ecosystem} from a page of ${after[0]}`);
+  }
+  return [{ prefix, start: prefixOf(after[0], after[1]) }];
+}
+
+/** By name; those who gave none are left out. Throws CursorInvalid. */
+export async function listUsers(
+  reading: Reading,
+  filter: Filter,
+  page: PageOf,
+): Promise<Page<UserRow>> {
+  const after = page.cursor === undefined ? null : decodeCursor("users", page.cursor, 1);
+  const items: UserRow[] = [];
+  for await (const row of sumUsers(reading, filter, after === null ? null : after[0])) {
+    if (items.length >= page.limit) {
+      return { items, cursor: encodeCursor("users", [items[items.length - 1].user]) };
+    }
+    items.push(row);
+  }
+  return { items, cursor: null };
+}
+
+async function* sumUsers(
+  reading: Reading,
+  filter: Filter,
+  after: string | null,
+): AsyncGenerator<UserRow> {
+  const selector = userSelector(filter, after);
+  if (selector === null) return;
+  let current: { user: string; packages: Set<string>; sums: Sums } | null = null;
+  for await (const found of matching(reading, filter, selector, factsOfUserEntry)) {
+    if (current === null || current.user !== found.user) {
+      if (current !== null) yield userRow(current);
+      current = { user: found.user, packages: new Set(), sums: noneYet(found.id) };
+    }
+    count(current.sums, found.id);
+    current.packages.add(`${found.ecosystem}/${found.name}`);
+  }
+  if (current !== null) yield userRow(current);
+}
+
+function userSelector(filter: Filter, after: string | null): Deno.KvListSelector | null {
+  const { org, user } = filter;
+  if (user !== null) {
+    const none = user === "" || after !== null;
+    return none ? null : { prefix: keys.recordsOfUser("install", org, user) };
+  }
+  const prefix = keys.recordsOfUser("install", org);
+  // `~` is greater than any character of an id.
+  return after === null ? { prefix } : { prefix, start: [...prefix, after, "~"] };
+}
+
+function userRow(of: { user: string; packages: Set<string>; sums: Sums }): UserRow {
+  const { count, first, last } = timesOf(of.sums);
+  return { user: of.user, count, packages: of.packages.size, first, last };
+}
+
+async function* matching(
+  reading: Reading,
+  filter: Filter,
+  selector: Deno.KvListSelector,
+  read: (entry: Deno.KvEntry<unknown>) => Found | null,
+): AsyncGenerator<Found> {
+  const { from, to } = spanOf(filter, reading);
+  for await (const entry of guardedList(reading.kv, selector, OPTIONS, reading.timeoutMs)) {
+    const found = read(entry);
+    if (found === null || found.id < from || found.id >= to) continue;
+    if (filter.matches(found)) yield found;
+  }
+}
+
+const OPTIONS: Deno.KvListOptions = { batchSize: 500 };
+
+function noneYet(id: string): Sums {
+  return { count: 0, firstId: id, lastId: id };
+}
+
+function count(sums: Sums, id: string): void {
+  sums.count++;
+  if (id < sums.firstId) sums.firstId = id;
+  if (id > sums.lastId) sums.lastId = id;
+}
+
+function timesOf(sums: Sums): { count: number; first: string; last: string } {
+  const rfc3339 = (id: string) => new Date(decodeTime(id)).toISOString();
+  return { count: sums.count, first: rfc3339(sums.firstId), last: rfc3339(sums.lastId) };
+}

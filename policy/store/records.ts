@@ -1,0 +1,76 @@
+import { decodeTime, isValid, monotonicFactory } from "ulid";
+import type { RecordInput, StoredRecord, VersionSchemes } from "../types.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { CursorInvalid } from "./errors.ts";
+import { GroupCommit } from "./group_commit.ts";
+import type { RecordKind } from "./keys.ts";
+import { entryOf, storedRecord } from "./record_entry.ts";
+import { compileQuery } from "./record_query.ts";
+import { listPackages, listUsers } from "./record_rows.ts";
+import { type Reading, scan } from "./record_scan.ts";
+import { readStats, sweepCounters } from "./stats.ts";
+import { STORE_TIMEOUT_MS } from "./timeout.ts";
+import type { Clock, Page, RecordQuery, Records } from "./types.ts";
+
+export interface RecordsOptions {
+  readonly schemes: VersionSchemes;
+  readonly now: Clock;
+  /** How long records are kept. */
+  readonly retentionMs: number;
+  /** How long KV is waited for; 5 s by default. */
+  readonly timeoutMs?: number;
+}
+
+/** The records of what was handed out and refused, kept in Deno KV. */
+export function openRecords(kv: Deno.Kv, options: RecordsOptions): Records {
+  const reading: Reading = { kv, timeoutMs: STORE_TIMEOUT_MS, ...options };
+  const { schemes, now, retentionMs, timeoutMs } = reading;
+  const commits = new GroupCommit(kv, {
+    expireIn: Math.max(1, Math.ceil(retentionMs)),
+    timeoutMs,
+  });
+  const nextId = monotonicFactory();
+
+  /** The id's time, not the clock's, is the record's: ids never go back, clocks do. */
+  async function add(kind: RecordKind, input: RecordInput): Promise<StoredRecord> {
+    const id = nextId(now());
+    const record = storedRecord(input, id, decodeTime(id));
+    await commits.add(entryOf(kind, record, schemes));
+    return record;
+  }
+
+  async function list(
+    kind: RecordKind,
+    query: RecordQuery,
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<StoredRecord>> {
+    const filter = compileQuery(query, schemes);
+    const before = page.cursor === undefined ? undefined : decodeId(kind, page.cursor);
+    const items: StoredRecord[] = [];
+    const want = page.limit + 1;
+    for await (const record of scan(reading, kind, filter, { before, want })) {
+      if (items.length >= page.limit) {
+        return { items, cursor: encodeCursor(kind, [items[items.length - 1].id]) };
+      }
+      items.push(record);
+    }
+    return { items, cursor: null };
+  }
+
+  return {
+    add,
+    list,
+    all: (kind, query) => scan(reading, kind, compileQuery(query, schemes)),
+    packages: async (query, page) =>
+      await listPackages(reading, compileQuery(query, schemes), page),
+    users: async (query, page) => await listUsers(reading, compileQuery(query, schemes), page),
+    stats: (org, days) => readStats(reading, org, days),
+    sweep: () => sweepCounters(reading),
+  };
+}
+
+function decodeId(kind: RecordKind, cursor: string): string {
+  const [id] = decodeCursor(kind, cursor, 1);
+  if (!isValid(id)) throw new CursorInvalid(`Cannot go on from ${JSON.stringify(id)}`);
+  return id;
+}
