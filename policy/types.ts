@@ -155,6 +155,10 @@ export interface Policy {
 
 export interface Webhook {
   readonly url: string;
+  /** What it is told of; absent: everything. */
+  readonly events?: readonly ("refusal" | "warning" | "policy")[];
+  /** Key that its messages are signed with. */
+  readonly secret?: string;
 }
 
 /** Who asks. */
