@@ -96,10 +96,10 @@ export function readRecord(value: unknown): StoredRecord | null {
 
 function isRecord(value: unknown): value is StoredRecord {
   if (typeof value !== "object" || value === null) return false;
-  const fields: Record<string, unknown> = { ...value };
-  return TEXTS.every((name) => typeof fields[name] === "string") &&
-    OPTIONAL_TEXTS.every((name) => ["string", "undefined"].includes(typeof fields[name])) &&
-    typeof fields.bytes === "number" && ACTIONS.some((action) => action === fields.verdict);
+  const field = (name: string): unknown => Reflect.get(value, name);
+  return TEXTS.every((name) => typeof field(name) === "string") &&
+    OPTIONAL_TEXTS.every((name) => ["string", "undefined"].includes(typeof field(name))) &&
+    typeof field("bytes") === "number" && ACTIONS.some((action) => action === field("verdict"));
 }
 
 const ACTIONS: readonly Action[] = ["allow", "warn", "deny"];
