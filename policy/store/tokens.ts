@@ -2,9 +2,11 @@
 import { LRUCache } from "lru-cache";
 import { monotonicFactory } from "ulid";
 import * as v from "valibot";
-import { CursorInvalid, StoreUnavailable } from "./errors.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { StoreUnavailable } from "./errors.ts";
 import { keys } from "./keys.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
+import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Clock, Page, StoredToken, Tokens } from "./types.ts";
 
 export { ensureRootToken, type RootToken } from "./root_token.ts";
@@ -29,6 +31,8 @@ const CACHE_ENTRIES = 10_000;
 const MAX_SECRET = 1_024;
 /** Deno KV's own bound on keys of one `getMany`. */
 const MANY = 10;
+/** Name of the list in its cursors. */
+const LIST = "tokens";
 
 const Stored = v.object({
   id: v.string(),
@@ -51,18 +55,21 @@ interface Cached {
  */
 export function openTokens(
   kv: Deno.Kv,
-  { now, root, timeoutMs = 5_000 }: { now: Clock; root?: string; timeoutMs?: number },
+  { now, root, timeoutMs = STORE_TIMEOUT_MS }: { now: Clock; root?: string; timeoutMs?: number },
 ): Tokens {
   const cache = new LRUCache<string, Cached>({ max: CACHE_ENTRIES });
   const ulid = monotonicFactory();
-  const guard = <T>(work: () => Promise<T>) => guarded(work, timeoutMs);
+  const guard = <T>(what: string, work: () => Promise<T>) => guarded(what, timeoutMs, work);
 
   /** The promise is cached rather than its value, so that a removal also undoes look-ups under way. */
   function look(sha256: string): Promise<StoredToken | null> {
     const at = now();
     const cached = cache.get(sha256);
     if (cached && at >= cached.at && at - cached.at < CACHE_MS) return cached.token;
-    const token = guard(async () => readToken((await kv.get(keys.token(sha256))).value));
+    const token = guard(
+      "look up a token",
+      async () => readToken((await kv.get(keys.token(sha256))).value),
+    );
     const entry = { at, token };
     cache.set(sha256, entry);
     token.catch(() => {
@@ -95,20 +102,32 @@ export function openTokens(
         expires,
       };
       const byId = keys.tokenOfOrg(org, token.id);
-      const stored = await guard(() =>
-        kv.atomic().check({ key: byId, versionstamp: null })
-          .set(keys.token(sha256), token).set(byId, sha256).commit()
+      const stored = await guard(
+        "store a token",
+        () =>
+          kv.atomic().check({ key: byId, versionstamp: null })
+            .set(keys.token(sha256), token).set(byId, sha256).commit(),
       );
       if (!stored.ok) throw new StoreUnavailable("Cannot store the token: its id is taken");
       cache.delete(sha256);
       return { token, secret };
     },
 
-    list: (org, page) => guard(() => listTokens(kv, org, page)),
+    get: (org, id) =>
+      guard("read a token", async () => {
+        const { value } = await kv.get(keys.tokenOfOrg(org, id));
+        if (typeof value !== "string") return null;
+        return readToken((await kv.get(keys.token(value))).value);
+      }),
+
+    async list(org, { limit, cursor }) {
+      const before = cursor === undefined ? undefined : decodeCursor(LIST, cursor, 1)[0];
+      return await guard("list tokens", () => listTokens(kv, org, { limit, before }));
+    },
 
     async remove(org, id) {
       const byId = keys.tokenOfOrg(org, id);
-      const sha256 = await guard(async () => {
+      const sha256 = await guard("remove a token", async () => {
         const { value } = await kv.get(byId);
         if (typeof value !== "string") return null;
         await kv.atomic().delete(byId).delete(keys.token(value)).commit();
@@ -119,22 +138,19 @@ export function openTokens(
       return true;
     },
 
-    orgs: () => guard(() => listOrgs(kv)),
+    orgs: () => guard("list orgs", () => listOrgs(kv)),
   };
 }
 
 async function listTokens(
   kv: Deno.Kv,
   org: string,
-  { limit, cursor }: { limit: number; cursor?: string },
+  { limit, before }: { limit: number; before?: string },
 ): Promise<Page<StoredToken>> {
-  if (cursor !== undefined && !/^[0-9A-HJKMNP-TV-Z]{26}$/.test(cursor)) {
-    throw new CursorInvalid("Cannot continue the list of tokens: no such cursor");
-  }
   const prefix = keys.tokensOfOrg(org);
-  const selector = cursor === undefined
+  const selector = before === undefined
     ? { prefix }
-    : { prefix, end: keys.tokenOfOrg(org, cursor) };
+    : { prefix, end: keys.tokenOfOrg(org, before) };
   const found: { id: string; sha256: string }[] = [];
   for await (const { key, value } of kv.list(selector, { reverse: true, limit: limit + 1 })) {
     found.push({ id: String(key[2]), sha256: String(value) });
@@ -148,7 +164,8 @@ async function listTokens(
       if (token) items.push(token);
     }
   }
-  return { items, cursor: found.length > limit ? page.at(-1)?.id ?? null : null };
+  const last = found.length > limit ? page.at(-1) : undefined;
+  return { items, cursor: last ? encodeCursor(LIST, [last.id]) : null };
 }
 
 /** Jumps from org to org instead of reading every token. */
@@ -175,22 +192,4 @@ function readToken(value: unknown): StoredToken | null {
 /** An instant that cannot be read has passed. */
 function hasExpired(token: StoredToken, now: number): boolean {
   return token.expires !== null && !(Date.parse(token.expires) > now);
-}
-
-async function guarded<T>(work: () => Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new StoreUnavailable(`Deno KV gave no answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-  });
-  try {
-    return await Promise.race([work(), late]);
-  } catch (cause) {
-    if (cause instanceof StoreUnavailable || cause instanceof CursorInvalid) throw cause;
-    throw new StoreUnavailable("Deno KV refused", { cause });
-  } finally {
-    clearTimeout(timer);
-  }
 }

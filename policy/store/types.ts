@@ -82,7 +82,9 @@ export interface Tokens {
   create(
     token: { org: string; user: string; role: Role; expires: string | null; by: string },
   ): Promise<{ token: StoredToken; secret: string }>;
+  /** Newest first, expired ones included. Throws CursorInvalid. */
   list(org: string, page: { limit: number; cursor?: string }): Promise<Page<StoredToken>>;
+  get(org: string, id: string): Promise<StoredToken | null>;
   /** False: no such token. Takes effect at once in this process. */
   remove(org: string, id: string): Promise<boolean>;
   orgs(): Promise<string[]>;
