@@ -190,22 +190,23 @@ function apiAnswer(
     const page = found.map((each) => crateEntry(crates.filter((crate) => crate.name === each)));
     return json({ crates: page, meta: { total: page.length, next_page: null, prev_page: null } });
   }
-  const own = crates.filter((each) => each.name === name).toReversed();
+  const own = crates.filter((each) => each.name === name);
   if (own.length === 0) return null;
   if (version === undefined) {
     return json({
       categories: [],
       crate: crateEntry(own),
       keywords: [],
-      versions: own.map(versionEntry),
+      versions: own.map(versionEntry).toReversed(),
     });
   }
   const one = own.find((each) => each.version === version);
   return one ? json({ version: versionEntry(one) }) : null;
 }
 
+/** @param own in the order of publishing */
 function crateEntry(own: readonly StoredCrate[]) {
-  const [{ name, version }] = own;
+  const { name, version } = own.findLast(({ line }) => line.yanked !== true) ?? own[0];
   return {
     id: name,
     name,

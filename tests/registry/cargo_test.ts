@@ -89,7 +89,7 @@ Deno.test({
       assert.match(await run("run", "--quiet"), /^hello$/m);
       assert.match(
         await run("search", "--registry", "test", "alph"),
-        /^alpha = "1\.1\.0"/m,
+        /^alpha = "1\.0\.0"/m,
       );
       const lock = await run("tree");
       assert.match(lock, /alpha v1\.0\.0\n.*beta v0\.2\.0/);
