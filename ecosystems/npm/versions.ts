@@ -20,7 +20,7 @@ export const npmVersions: VersionScheme = {
       if (left === right) return a < b ? -1 : a > b ? 1 : 0;
       return left === null ? -1 : 1;
     }
-    return left.compareBuild(right);
+    return left.compare(right) || left.compareBuild(right);
   },
 
   range(text) {
