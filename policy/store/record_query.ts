@@ -1,5 +1,5 @@
+import { globMatcher } from "../pattern.ts";
 import type { VersionScheme, VersionSchemes } from "../types.ts";
-import { glob } from "./glob.ts";
 import type { Facts } from "./record_entry.ts";
 import type { RecordQuery } from "./types.ts";
 
@@ -51,7 +51,9 @@ function nameTest(query: RecordQuery, schemes: VersionSchemes): (facts: Facts) =
   if (wanted === undefined) return () => true;
   return byEcosystem((ecosystem) => {
     const scheme = schemes.get(ecosystem);
-    if (wanted.includes("*")) return glob(scheme ? normalizePattern(wanted, scheme) : wanted);
+    if (wanted.includes("*")) {
+      return globMatcher(scheme ? normalizePattern(wanted, scheme) : wanted);
+    }
     const name = scheme === undefined ? wanted : scheme.normalizeName(wanted);
     return (candidate) => candidate === name;
   }, (facts) => facts.name);
