@@ -1,0 +1,13 @@
+/** Every ecosystem there is, one line each. */
+import type { VersionSchemes } from "../policy/types.ts";
+import type { Ecosystem } from "./ecosystem.ts";
+import { npm } from "./npm/mod.ts";
+
+export const ECOSYSTEMS: readonly Ecosystem[] = [
+  npm,
+];
+
+/** How each names packages and orders versions, for the policy engine. */
+export const SCHEMES: VersionSchemes = new Map(
+  ECOSYSTEMS.map(({ id, versions }) => [id, versions]),
+);

@@ -1,0 +1,197 @@
+/** The whole proxy as a function of its dependencies: tested without a port. */
+import type { Ecosystem, RegistryRequest } from "../ecosystems/ecosystem.ts";
+import type { Deps } from "./deps.ts";
+import { NOT_FOUND, problemOf, READ_ONLY, RequestError, respond } from "./errors.ts";
+import { serveHealth } from "./health.ts";
+import { type Identified, identify } from "./identity.ts";
+import { preferredType } from "./prefers.ts";
+import { serveRegistry } from "./registry.ts";
+import { serveSetup } from "./setup.ts";
+import { serveWhy } from "./why.ts";
+
+/** What `Deno.serve` tells of a connection. */
+export interface ConnectionInfo {
+  readonly remoteAddr: Deno.Addr;
+}
+
+export type App = (request: Request, info?: ConnectionInfo) => Promise<Response>;
+
+/** Names below the base that are the proxy's own. */
+const OWN = new Set(["admin", "why", "health", "setup", ""]);
+/** Clients that mean an npm package by a bare name. */
+const NPM_FAMILY = /^(?:npm|pnpm|yarn|bun|deno|node)\b/i;
+const CORGI = "application/vnd.npm.install-v1+json";
+/** Largest request body of a registry client (npm's audit of a large tree). */
+const MAX_BODY = 8 * 1024 * 1024;
+
+export function createApp(deps: Deps): App {
+  const mounts = new Map<string, Ecosystem>();
+  for (const ecosystem of deps.ecosystems) {
+    for (const mount of ecosystem.mounts) mounts.set(mount, ecosystem);
+  }
+  const settings = { ...deps.settings, ecosystems: new Set(mounts.keys()) };
+  return async (request, info) => {
+    try {
+      const identified = identify(request, deps.tokens, settings);
+      const identity = identified instanceof Promise ? await identified : identified;
+      return await route(deps, { mounts, identity, request, ip: ipOf(info) });
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem.status >= 500) {
+        deps.log({ event: "failure", code: problem.code, error: String(error) });
+      }
+      const json = request.headers.get("accept")?.includes("json") ?? false;
+      return respond(problem, { json });
+    }
+  };
+}
+
+interface Asked {
+  readonly mounts: ReadonlyMap<string, Ecosystem>;
+  readonly identity: Identified;
+  readonly request: Request;
+  readonly ip: string;
+}
+
+function route(deps: Deps, asked: Asked): Response | Promise<Response> {
+  const { mounts, identity, request, ip } = asked;
+  const { rest, search } = identity;
+  if (identity.ecosystem !== null) {
+    const ecosystem = mounts.get(identity.ecosystem);
+    if (ecosystem !== undefined) return routeSubdomain(deps, asked, ecosystem);
+  }
+  const slash = rest.indexOf("/", 1);
+  const first = slash < 0 ? rest.slice(1) : rest.slice(1, slash);
+  const isPackage = slash < 0 && first !== "" && isNpmClient(request.headers);
+  if (OWN.has(first) && !isPackage) {
+    if (first === "admin") return deps.admin(withoutPrefix(request, identity));
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return respond(READ_ONLY, { json: false });
+    }
+    if (first === "health" && slash < 0) return serveHealth(deps);
+    if (first === "why" && slash > 0) {
+      return serveWhy(deps, { path: rest.slice(slash + 1), search, identity, ip, request });
+    }
+    if (first === "setup" && slash < 0) return serveSetup(identity);
+    if (first === "" && wantsPage(request.headers)) return serveSetup(identity);
+    if (first !== "") return respond(NOT_FOUND, { json: false });
+  }
+  const ecosystem = mounts.get(first);
+  if (ecosystem !== undefined && !isPackage) {
+    return registry(deps, asked, { ecosystem, mount: first, path: rest.slice(first.length + 2) });
+  }
+  return registry(deps, asked, {
+    ecosystem: rootEcosystem(mounts),
+    mount: "",
+    path: rest.slice(1),
+  });
+}
+
+/** `<ecosystem>.<org>.<BASE_DOMAIN>`: the mount is the host's root, or its usual name. */
+function routeSubdomain(
+  deps: Deps,
+  asked: Asked,
+  ecosystem: Ecosystem,
+): Response | Promise<Response> {
+  const { identity, request, ip } = asked;
+  const { rest, search } = identity;
+  if (rest === "/health") return serveHealth(deps);
+  if (rest.startsWith("/why/")) {
+    return serveWhy(deps, { path: rest.slice(5), search, identity, ip, request });
+  }
+  if (rest === "/" && wantsPage(request.headers)) return serveSetup(identity);
+  const slash = rest.indexOf("/", 1);
+  const first = slash < 0 ? "" : rest.slice(1, slash);
+  if (ecosystem.mounts.includes(first)) {
+    return registry(deps, asked, { ecosystem, mount: first, path: rest.slice(first.length + 2) });
+  }
+  return registry(deps, asked, {
+    ecosystem,
+    mount: ecosystem.mounts[0],
+    path: rest.slice(1),
+    bare: true,
+  });
+}
+
+function registry(
+  deps: Deps,
+  { identity, request, ip }: Asked,
+  { ecosystem, mount, path, bare = mount === "" }: {
+    ecosystem: Ecosystem;
+    mount: string;
+    path: string;
+    /** The mount is not part of the address. */
+    bare?: boolean;
+  },
+): Promise<Response> {
+  const { origin, prefix } = identity.base;
+  const asked: RegistryRequest = {
+    method: request.method === "HEAD" ? "GET" : request.method,
+    mount,
+    path,
+    search: identity.search,
+    headers: request.headers,
+  };
+  return serveRegistry(deps, {
+    ecosystem,
+    request: asked,
+    method: request.method,
+    identity,
+    ip,
+    mount: bare ? `${origin}${prefix}/` : `${origin}${prefix}/${mount}/`,
+    body: () => readBody(request),
+  });
+}
+
+/** npm's paths work at the root too, as they did for earlier set-ups. */
+function rootEcosystem(mounts: ReadonlyMap<string, Ecosystem>): Ecosystem {
+  const npm = mounts.get("npm");
+  if (npm === undefined) throw new TypeError("Cannot serve the root: there is no npm ecosystem");
+  return npm;
+}
+
+function isNpmClient(headers: Headers): boolean {
+  return NPM_FAMILY.test(headers.get("user-agent") ?? "") ||
+    (headers.get("accept")?.includes(CORGI) ?? false);
+}
+
+function wantsPage(headers: Headers): boolean {
+  const accept = headers.get("accept");
+  return preferredType(accept, ["text/html", "application/json"], "application/json") ===
+    "text/html";
+}
+
+/** The admin API knows no prefix. */
+function withoutPrefix(request: Request, { base, rest, search }: Identified): Request {
+  if (base.prefix === "") return request;
+  return new Request(new URL(`${rest}${search}`, request.url), request);
+}
+
+/** A registry client's request body, inflated, within bounds. Throws RequestError. */
+async function readBody(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  if (request.body === null) return new Uint8Array();
+  const zipped = request.headers.get("content-encoding") === "gzip";
+  const body = zipped ? request.body.pipeThrough(new DecompressionStream("gzip")) : request.body;
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > MAX_BODY) {
+        const message = `The body is larger than ${MAX_BODY} bytes.`;
+        throw new RequestError({ status: 413, code: "body_too_large", message });
+      }
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    if (cause instanceof RequestError) throw cause;
+    const message = "The body cannot be read.";
+    throw new RequestError({ status: 400, code: "body_invalid", message }, { cause });
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+function ipOf(info: ConnectionInfo | undefined): string {
+  const address = info?.remoteAddr;
+  return address !== undefined && "hostname" in address ? address.hostname : "";
+}

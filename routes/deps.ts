@@ -1,0 +1,48 @@
+/** What the routes are made of; main.ts and the tests put it together. */
+import type { Ecosystem } from "../ecosystems/ecosystem.ts";
+import type { Indexes } from "../ecosystems/indexes.ts";
+import type { Upstream } from "../ecosystems/upstream.ts";
+import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
+import type { Answers } from "./answers.ts";
+import type { Judgements } from "./judgements.ts";
+
+export interface UpstreamSetting {
+  /** Base address; ends in `/`. */
+  readonly url: string;
+  readonly fileOrigins: readonly string[];
+}
+
+export interface RouteSettings {
+  /** Without trailing slash. */
+  readonly publicUrl?: string;
+  readonly baseDomain?: string;
+  /** `closed`: an org without a policy of its own gets 404. */
+  readonly orgs: "open" | "closed";
+  /** By ecosystem id. */
+  readonly upstreams: ReadonlyMap<string, UpstreamSetting>;
+  /** Value of a `REGISTRY_TOKEN_...` variable. */
+  readonly registryToken: (name: string) => string | undefined;
+}
+
+/** One structured line; values must hold no secrets. */
+export type Log = (line: Readonly<Record<string, unknown>>) => void;
+
+export interface Deps {
+  readonly ecosystems: readonly Ecosystem[];
+  readonly settings: RouteSettings;
+  readonly upstream: Upstream;
+  readonly indexes: Indexes;
+  readonly answers: Answers;
+  readonly judgements: Judgements;
+  readonly policies: Policies;
+  readonly tokens: Tokens;
+  readonly records: Records;
+  readonly lifts: Lifts;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly log: Log;
+  /** The admin API, loaded when first asked for. */
+  readonly admin: (request: Request) => Response | Promise<Response>;
+  /** Whether the store answers; for `/health`. */
+  readonly probe: () => Promise<void>;
+}

@@ -1,0 +1,69 @@
+/** One registry request, and the answers that every part of the pipeline gives. */
+import type { Ecosystem, Index, Refusal, RegistryRequest } from "../ecosystems/ecosystem.ts";
+import { purl } from "../policy/purl.ts";
+import type { Judgement, Policy } from "../policy/types.ts";
+import { NOT_FOUND, respond } from "./errors.ts";
+import type { Identified } from "./identity.ts";
+
+/** One registry request and all that is known of it. */
+export interface Exchange {
+  readonly ecosystem: Ecosystem;
+  readonly request: RegistryRequest;
+  /** Method as sent; `request.method` is GET for HEAD. */
+  readonly method: string;
+  readonly identity: Identified;
+  readonly policy: Policy;
+  /** Client's address. */
+  readonly ip: string;
+  /** Absolute address of the mount; ends in `/`. */
+  readonly mount: string;
+  readonly body: () => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Address of the page that explains a package under this very base. */
+export function whyAddress({ identity }: Pick<Exchange, "identity">, purl: string): string {
+  return `${identity.base.origin}${identity.base.prefix}/why/${purl}`;
+}
+
+/** A withheld release, as the client will be told. */
+export function refusalOf(
+  exchange: Exchange,
+  { index, position, judgement, filename = null }: {
+    index: Index;
+    position: number;
+    judgement: Judgement;
+    filename?: string | null;
+  },
+): Refusal {
+  const { ecosystem } = exchange;
+  const { version } = index.releases[position];
+  const verdict = judgement.verdicts[position];
+  const name = purl(ecosystem.versions.purlType, index.name, version);
+  return {
+    ecosystem: ecosystem.id,
+    name: index.name,
+    version,
+    filename,
+    purl: name,
+    code: verdict.code ?? "metadata_invalid",
+    message: verdict.message,
+    until: verdict.until,
+    why: whyAddress(exchange, name),
+  };
+}
+
+/** 404 in the ecosystem's dialect. */
+export function missing({ ecosystem }: Exchange, name: string | null): Response {
+  const message = name === null ? NOT_FOUND.message : `${ecosystem.title} has no such package, ` +
+    `version or file: ${name}`;
+  return respond({ ...NOT_FOUND, message }, { json: ecosystem.errorsAsJson === true });
+}
+
+/** RFC 9211, and a warning for people who look at headers. */
+export function staleHeaders(staleMs: number | null): Record<string, string> | undefined {
+  if (staleMs === null) return undefined;
+  return {
+    "cache-status": `package-proxy; hit; ttl=-${Math.round(staleMs / 1000)}; detail=stale`,
+    "warning": '110 - "stale: upstream fails, this is its last good answer"',
+  };
+}

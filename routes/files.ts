@@ -1,0 +1,152 @@
+/** A file: found through its index, judged, streamed, verified, recorded. */
+import type { FileTarget, Index, Located, Source } from "../ecosystems/ecosystem.ts";
+import type { Kept } from "../ecosystems/revalidated.ts";
+import { verified } from "../ecosystems/verified.ts";
+import { purl } from "../policy/purl.ts";
+import type { Judgement, RecordInput } from "../policy/types.ts";
+import type { Deps } from "./deps.ts";
+import { problemOf } from "./errors.ts";
+import { judgeIndex } from "./judgements.ts";
+import { type Exchange, missing, refusalOf, staleHeaders } from "./exchange.ts";
+import { sourceFor } from "./sources.ts";
+
+interface Found {
+  readonly kept: Kept<Index>;
+  readonly located: Located;
+  readonly source: Source;
+}
+
+export async function serveFile(
+  deps: Deps,
+  exchange: Exchange,
+  target: FileTarget,
+): Promise<Response> {
+  const { policy, identity, ip, method, ecosystem } = exchange;
+  const found = await find(deps, exchange, target);
+  if (found === null) return missing(exchange, target.names[0]);
+  const { kept, located, source } = found;
+  const index = kept.value;
+  const judgement = await judgeIndex(deps, {
+    kept,
+    policy,
+    client: { org: identity.org, user: identity.user, ip },
+  });
+  const record = recordOf(exchange, { index, located, judgement });
+  if (record.verdict === "deny") {
+    if (method === "GET") await deps.records.add("refusal", record);
+    log(deps, exchange, record);
+    const position = located.release;
+    const { filename } = located.file;
+    return ecosystem.refuse(
+      refusalOf(exchange, { index, position, judgement, filename }),
+      exchange.request,
+    );
+  }
+  if (policy.downloads === "redirect" && source.partition === "") {
+    if (method === "GET") await store(deps, exchange, { located, record });
+    return new Response(null, {
+      status: 302,
+      headers: { location: located.file.url, "cache-control": "private, no-store" },
+    });
+  }
+  return await stream(deps, exchange, { found, record });
+}
+
+async function find(deps: Deps, exchange: Exchange, target: FileTarget): Promise<Found | null> {
+  const { ecosystem, policy, identity } = exchange;
+  for (const name of target.names) {
+    const source = sourceFor(deps, { ecosystem, name, policy, identity });
+    const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
+    const located = kept?.value.locate(target.path) ?? null;
+    if (kept !== null && located !== null) return { kept, located, source };
+  }
+  return null;
+}
+
+async function stream(
+  deps: Deps,
+  exchange: Exchange,
+  { found, record }: { found: Found; record: RecordInput },
+): Promise<Response> {
+  const { kept, located, source } = found;
+  const { file } = located;
+  const upstream = await deps.upstream.file(source, file.url, { origins: kept.value.origins });
+  if (upstream === null) return missing(exchange, kept.value.name);
+  const headers = new Headers({
+    "content-type": upstream.type ?? "application/octet-stream",
+    "cache-control": "private, no-cache",
+    ...staleHeaders(kept.staleMs),
+  });
+  const length = upstream.length ?? file.size;
+  if (length !== null) headers.set("content-length", String(length));
+  if (exchange.method === "HEAD") {
+    await upstream.body.cancel();
+    return new Response(null, { headers });
+  }
+  const body = verified(upstream.body, {
+    digest: file.digest,
+    size: file.size,
+    finish: (passed) => store(deps, exchange, { located, record: { ...record, ...passed } }),
+    broken: (error) =>
+      deps.log({
+        event: "broken",
+        code: problemOf(error).code,
+        org: record.org,
+        purl: record.purl,
+        filename: record.filename,
+        error: String(error),
+      }),
+  });
+  return new Response(body, { headers });
+}
+
+/** On record before the client has the last byte. Companions are no installs. */
+async function store(
+  deps: Deps,
+  exchange: Exchange,
+  { located, record }: { located: Located; record: RecordInput },
+): Promise<void> {
+  if (located.companion) return;
+  const writes = [deps.records.add("install", record)];
+  if (record.verdict === "warn") writes.push(deps.records.add("refusal", record));
+  await Promise.all(writes);
+  log(deps, exchange, record);
+}
+
+function log(deps: Deps, exchange: Exchange, record: RecordInput): void {
+  deps.log({
+    event: record.verdict === "deny" ? "refused" : "installed",
+    org: record.org,
+    user: record.user,
+    ip: record.ip,
+    purl: record.purl,
+    filename: record.filename,
+    bytes: record.bytes,
+    verdict: record.verdict,
+    code: record.code,
+    policy: exchange.policy.revision,
+  });
+}
+
+function recordOf(
+  exchange: Exchange,
+  { index, located, judgement }: { index: Index; located: Located; judgement: Judgement },
+): RecordInput {
+  const { ecosystem, identity, policy, ip } = exchange;
+  const { version } = index.releases[located.release];
+  const verdict = judgement.verdicts[located.release];
+  return {
+    org: identity.org,
+    user: identity.user,
+    ip,
+    ecosystem: ecosystem.id,
+    package: index.name,
+    version,
+    filename: located.file.filename,
+    purl: purl(ecosystem.versions.purlType, index.name, version),
+    bytes: 0,
+    verdict: verdict.action,
+    policy: policy.revision,
+    ...(verdict.code === null ? {} : { code: verdict.code, reason: verdict.message }),
+  };
+}

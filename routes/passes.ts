@@ -1,0 +1,42 @@
+import type { PassTarget } from "../ecosystems/ecosystem.ts";
+import type { Deps } from "./deps.ts";
+import { NOT_FOUND, respond } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import { sourceFor } from "./sources.ts";
+
+/**
+ * Hands a small exchange on to its fixed upstream address. npm's advisories
+ * lift `min_age` on the way back, for this client and for a minute.
+ */
+export async function servePass(
+  deps: Deps,
+  exchange: Exchange,
+  target: PassTarget,
+): Promise<Response> {
+  const { ecosystem, policy, identity, ip, method } = exchange;
+  const source = sourceFor(deps, { ecosystem, name: target.name ?? null, policy, identity });
+  const resolved = ecosystem.passAddress === undefined
+    ? { address: { url: target.path, accept: target.accept }, origins: [] }
+    : await ecosystem.passAddress(target, deps.indexes.context(source));
+  if (resolved === null) {
+    return respond(NOT_FOUND, { json: ecosystem.errorsAsJson === true });
+  }
+  const passed = await deps.upstream.pass(source, resolved.address, {
+    method: target.method,
+    body: target.method === "POST" ? await exchange.body() : undefined,
+    type: target.method === "POST" ? "application/json" : undefined,
+    origins: resolved.origins,
+  });
+  if (target.audit && passed.status === 200 && policy.auditOverride && ecosystem.lifts) {
+    const lifted = ecosystem.lifts(passed.bytes);
+    if (lifted.length > 0) {
+      await deps.lifts.add({ org: identity.org, user: identity.user, ip }, lifted);
+    }
+  }
+  const headers = new Headers({
+    "cache-control": "private, no-store",
+    "content-length": String(passed.bytes.length),
+  });
+  if (passed.type !== "") headers.set("content-type", passed.type);
+  return new Response(method === "HEAD" ? null : passed.bytes, { status: passed.status, headers });
+}

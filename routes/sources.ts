@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+import type { Ecosystem, Source } from "../ecosystems/ecosystem.ts";
+import { UpstreamError } from "../ecosystems/errors.ts";
+import type { Policy } from "../policy/types.ts";
+import type { Deps } from "./deps.ts";
+import type { Identified } from "./identity.ts";
+
+/**
+ * Where a package is asked for: the org's private registry if its policy names
+ * one for the package, and that one alone; else the public upstream. What came
+ * with a credential is kept apart by org, registry and credential.
+ */
+export function sourceFor(
+  deps: Deps,
+  { ecosystem, name, policy, identity }: {
+    ecosystem: Ecosystem;
+    name: string | null;
+    policy: Policy;
+    identity: Identified;
+  },
+): Source {
+  const { id } = ecosystem;
+  const normal = name === null ? null : ecosystem.versions.normalizeName(name);
+  const registry = normal === null
+    ? undefined
+    : policy.registries.find((entry) => entry.ecosystem === id && entry.matches(normal));
+  if (registry === undefined) {
+    const setting = deps.settings.upstreams.get(id);
+    if (setting === undefined) throw new TypeError(`Cannot ask for ${id}: it has no upstream`);
+    return { ecosystem: id, authorization: null, partition: "", ...setting };
+  }
+  const authorization = registry.tokenEnv === null
+    ? clientCredential(policy, identity)
+    : `Bearer ${ownToken(deps, registry.tokenEnv)}`;
+  const partition = createHash("sha256")
+    .update(JSON.stringify([identity.org, registry.url, authorization])).digest("base64url");
+  const url = registry.url.endsWith("/") ? registry.url : `${registry.url}/`;
+  return { ecosystem: id, url, authorization, partition, fileOrigins: [] };
+}
+
+function clientCredential(policy: Policy, identity: Identified): string | null {
+  if (identity.registryCredential !== null) return identity.registryCredential;
+  return policy.auth === "token" ? null : identity.basicCredential;
+}
+
+function ownToken(deps: Deps, variable: string): string {
+  const token = deps.settings.registryToken(variable);
+  if (token === undefined || token === "") {
+    throw new UpstreamError(
+      "unreachable",
+      `Cannot ask the private registry: ${variable} is not set`,
+    );
+  }
+  return token;
+}

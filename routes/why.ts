@@ -1,0 +1,237 @@
+/** `/why/<purl>`: every version's verdict under this org's policy, for people, terminals and programs. */
+import { html } from "@hono/hono/html";
+import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
+import { instant } from "../ecosystems/refusal.ts";
+import { parsePurl, purl } from "../policy/purl.ts";
+import type { JudgedFinding, Judgement, Verdict } from "../policy/types.ts";
+import type { Deps } from "./deps.ts";
+import { NOT_FOUND, problemOf, respond } from "./errors.ts";
+import { staleHeaders } from "./exchange.ts";
+import { demand, type Identified } from "./identity.ts";
+import { judgeIndex } from "./judgements.ts";
+import { page } from "./page.ts";
+import { preferredType } from "./prefers.ts";
+import { sourceFor } from "./sources.ts";
+
+/** One release and its verdict, as the JSON answer has it. */
+interface Explained {
+  version: string;
+  filename?: string;
+  verdict: Verdict["action"];
+  code: string | null;
+  reason: string | null;
+  until: string | null;
+  published: string | null;
+  findings: readonly JudgedFinding[];
+}
+
+interface Explanation {
+  purl: string;
+  ecosystem: string;
+  package: string;
+  org: string;
+  policy: string;
+  /** Newest first. */
+  versions: Explained[];
+}
+
+const TYPES = ["application/json", "text/html", "text/plain"] as const;
+
+/**
+ * Explains a package, or one version of it.
+ * @param path what follows `/why/`, percent-encoded
+ * @param search with its `?`; `withheld` in it means a client was sent here instead of a file: 403
+ */
+export async function serveWhy(
+  deps: Deps,
+  { path, search, identity, ip, request }: {
+    path: string;
+    search: string;
+    identity: Identified;
+    ip: string;
+    request: Request;
+  },
+): Promise<Response> {
+  const type = preferredType(request.headers.get("accept"), TYPES, "text/plain");
+  const json = type === "application/json";
+  try {
+    if (deps.settings.orgs === "closed" && !await deps.policies.has(identity.org)) {
+      return respond(NOT_FOUND, { json });
+    }
+    const policy = await deps.policies.get(identity.org);
+    const wanted = readPurl(deps.ecosystems, path);
+    if (wanted === null) {
+      const message =
+        "Ask for a PURL, such as /why/pkg:npm/lodash or /why/pkg:pypi/requests@2.32.0.";
+      return respond({ status: 400, code: "purl_invalid", message }, { json });
+    }
+    const withheld = new URLSearchParams(search).get("withheld");
+    const asked = demand(policy.auth, identity);
+    // A client that was sent here does not sign in again; it learns what the address says already.
+    if (asked !== null && withheld === null) return respond(problemOf(asked), { json });
+    if (asked !== null) return refusedInShort(wanted, { withheld: withheld ?? "", json });
+    const { ecosystem, name, version } = wanted;
+    const source = sourceFor(deps, { ecosystem, name, policy, identity });
+    const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
+    if (kept === null) return respond(NOT_FOUND, { json });
+    const client = { org: identity.org, user: identity.user, ip };
+    const judgement = await judgeIndex(deps, { kept, policy, client });
+    const explanation = explain(kept.value, judgement, { ecosystem, version, identity });
+    if (version !== undefined && explanation.versions.length === 0) {
+      return respond(NOT_FOUND, { json });
+    }
+    explanation.policy = policy.revision;
+    return await present(explanation, {
+      type,
+      status: withheld === null ? 200 : 403,
+      extra: staleHeaders(kept.staleMs),
+    });
+  } catch (error) {
+    const problem = problemOf(error);
+    deps.log({
+      event: "failure",
+      code: problem.code,
+      org: identity.org,
+      path: `/why/${path}`,
+      error: String(error),
+    });
+    return respond(problem, { json });
+  }
+}
+
+interface Wanted {
+  readonly ecosystem: Ecosystem;
+  readonly name: string;
+  readonly version: string | undefined;
+}
+
+function readPurl(ecosystems: readonly Ecosystem[], path: string): Wanted | null {
+  try {
+    const text = decodeURIComponent(path);
+    const { type, name, version } = parsePurl(text.startsWith("pkg:") ? path : `pkg:${path}`);
+    const ecosystem = ecosystems.find((entry) => entry.versions.purlType === type);
+    if (ecosystem === undefined || ecosystem.versions.normalizeName(name) === null) return null;
+    return { ecosystem, name, version };
+  } catch {
+    return null;
+  }
+}
+
+function refusedInShort(
+  { ecosystem, name, version }: Wanted,
+  { withheld, json }: { withheld: string; json: boolean },
+): Response {
+  const code = /^[a-z_]{1,40}$/.test(withheld) ? withheld : "policy";
+  const text = purl(ecosystem.versions.purlType, name, version);
+  return respond({ status: 403, code, message: `${text} is withheld by policy (${code}).` }, {
+    json,
+  });
+}
+
+function explain(
+  index: Index,
+  judgement: Judgement,
+  { ecosystem, version, identity }: {
+    ecosystem: Ecosystem;
+    version: string | undefined;
+    identity: Identified;
+  },
+): Explanation {
+  const { compare, purlType } = ecosystem.versions;
+  const perFile = new Set(index.releases.map((release) => release.version)).size <
+    index.releases.length;
+  const versions = index.releases.map((release, position): Explained => {
+    const verdict = judgement.verdicts[position];
+    return {
+      version: release.version,
+      ...(perFile ? { filename: release.files[0]?.filename } : {}),
+      verdict: verdict.action,
+      code: verdict.code,
+      reason: verdict.code === null ? null : verdict.message,
+      until: verdict.until === null ? null : instant(verdict.until),
+      published: release.publishedAt === null ? null : instant(release.publishedAt),
+      findings: verdict.findings,
+    };
+  });
+  return {
+    purl: purl(purlType, index.name, version),
+    ecosystem: ecosystem.id,
+    package: index.name,
+    org: identity.org,
+    policy: "",
+    versions: versions
+      .filter((entry) => version === undefined || compare(entry.version, version) === 0)
+      .toSorted((a, b) => compare(b.version, a.version)),
+  };
+}
+
+function present(
+  explanation: Explanation,
+  { type, status, extra }: {
+    type: (typeof TYPES)[number];
+    status: number;
+    extra?: Readonly<Record<string, string>>;
+  },
+): Response | Promise<Response> {
+  const headers = { "cache-control": "no-store", "vary": "Accept, Authorization", ...extra };
+  if (type === "application/json") return Response.json(explanation, { status, headers });
+  if (type === "text/html") return page(asPage(explanation), { status, headers });
+  return new Response(asText(explanation), {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", ...headers },
+  });
+}
+
+function asText({ purl, org, versions }: Explanation): string {
+  const withheld = versions.filter((entry) => entry.verdict === "deny").length;
+  const lines = versions.map((entry) => `${entry.filename ?? entry.version}  ${line(entry)}`);
+  return [
+    `${purl} for the org "${org}": ${withheld} of ${versions.length} withheld`,
+    ...lines,
+    "",
+  ].join("\n");
+}
+
+function line({ verdict, code, reason, published, findings }: Explained): string {
+  if (code !== null) return `${verdict === "deny" ? "withheld" : "warned of"} (${code}): ${reason}`;
+  const waived = findings.filter((finding) => finding.waived !== null)
+    .map((finding) => `${finding.code} waived by ${finding.waived}`);
+  return ["allowed", published === null ? "" : `published ${published}`, ...waived]
+    .filter((part) => part !== "").join(", ");
+}
+
+function asPage(explanation: Explanation) {
+  const { purl, org, versions } = explanation;
+  return {
+    title: `Why: ${purl}`,
+    body: html`
+      <h1>${purl}</h1>
+      <p>Every version's verdict under the policy of the org “${org}”, newest first.</p>
+      <table>
+        <thead>
+          <tr>
+            <th>Version</th>
+            <th>Verdict</th>
+            <th>Reason</th>
+            <th>Published</th>
+            <th>Available from</th>
+          </tr>
+        </thead>
+        <tbody>
+      ${versions.map((entry) =>
+        html`
+          <tr class="${entry.verdict}">
+            <td>${entry.filename ?? entry.version}</td>
+            <td>${WORDS[entry.verdict]}</td>
+            <td>${entry.code === null ? "" : `${entry.code}: ${entry.reason}`}</td>
+            <td>${entry.published ?? "unknown"}</td>
+            <td>${entry.until ?? ""}</td>
+          </tr>
+        `
+      )}</tbody>
+      </table>
+    `,
+  };
+}
+
+const WORDS = { allow: "allowed", warn: "allowed, with a warning", deny: "withheld" } as const;

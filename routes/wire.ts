@@ -1,0 +1,42 @@
+import type { Ecosystem } from "../ecosystems/ecosystem.ts";
+import { Indexes } from "../ecosystems/indexes.ts";
+import { RevalidatedCache } from "../ecosystems/revalidated.ts";
+import { Upstream, type UpstreamLimits } from "../ecosystems/upstream.ts";
+import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
+import type { VersionSchemes } from "../policy/types.ts";
+import { Answers } from "./answers.ts";
+import type { Deps, Log, RouteSettings } from "./deps.ts";
+
+/** What main.ts and the tests open themselves. */
+export interface Parts {
+  readonly ecosystems: readonly Ecosystem[];
+  readonly schemes: VersionSchemes;
+  readonly settings: RouteSettings & { readonly cacheBytes: number };
+  readonly policies: Policies;
+  readonly tokens: Tokens;
+  readonly records: Records;
+  readonly lifts: Lifts;
+  readonly now: () => number;
+  readonly log: Log;
+  readonly probe: () => Promise<void>;
+  /** The admin API. */
+  readonly admin: Deps["admin"];
+  readonly limits?: Partial<UpstreamLimits>;
+}
+
+/** Puts the parts together: one upstream client, caches within one bound. */
+export function wire(parts: Parts): Deps {
+  const { now, settings } = parts;
+  const upstream = new Upstream({ limits: parts.limits });
+  const share = (part: number) => ({ now, bytes: Math.floor(settings.cacheBytes * part) });
+  return {
+    ...parts,
+    upstream,
+    indexes: new Indexes(
+      new RevalidatedCache(upstream, share(0.45)),
+      new RevalidatedCache(upstream, share(0.05)),
+    ),
+    answers: new Answers(share(0.5).bytes),
+    judgements: new WeakMap(),
+  };
+}

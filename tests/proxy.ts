@@ -1,0 +1,111 @@
+/** A test's whole world in a line: the real app on an in-memory KV, with a clock to move. */
+import { createAdmin } from "../admin/app.ts";
+import { ECOSYSTEMS, SCHEMES } from "../ecosystems/mod.ts";
+import type { UpstreamLimits } from "../ecosystems/upstream.ts";
+import { openLifts } from "../policy/store/lifts.ts";
+import { openPolicies } from "../policy/store/policies.ts";
+import { openRecords } from "../policy/store/records.ts";
+import { ensureRootToken } from "../policy/store/root_token.ts";
+import { openTokens } from "../policy/store/tokens.ts";
+import type { StoredRecord } from "../policy/types.ts";
+import { createApp } from "../routes/app.ts";
+import type { Deps, UpstreamSetting } from "../routes/deps.ts";
+import { readSettings, type Settings } from "../routes/settings.ts";
+import { wire } from "../routes/wire.ts";
+
+/** Nobody answers here: an upstream that a test did not declare is an error. */
+const NOWHERE = "http://127.0.0.1:9/";
+
+export const DAY = 24 * 3600_000;
+
+export interface ProxyOptions {
+  /** Base addresses by ecosystem id. */
+  readonly upstreams?: Readonly<Record<string, string>>;
+  /** The policy of the org `default`; absent: the built-in one. */
+  readonly policy?: unknown;
+  /** Policies of further orgs. */
+  readonly policies?: Readonly<Record<string, unknown>>;
+  readonly settings?: Partial<Settings>;
+  readonly limits?: Partial<UpstreamLimits>;
+  /** A KV file; default in memory. */
+  readonly kvPath?: string;
+}
+
+export interface TestProxy extends AsyncDisposable {
+  /** The app, without a port. Paths are under `http://proxy.example`. */
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** `http://127.0.0.1:<port>` of a real server for real clients. */
+  listen(): string;
+  /** Unix ms; set it to move time. */
+  readonly clock: { now: number };
+  readonly deps: Deps;
+  readonly kv: Deno.Kv;
+  /** Secret of the root administrator. */
+  readonly rootToken: string;
+  readonly lines: Readonly<Record<string, unknown>>[];
+  installs(org?: string): Promise<StoredRecord[]>;
+  refusals(org?: string): Promise<StoredRecord[]>;
+}
+
+export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> {
+  const clock = { now: Date.now() };
+  const now = () => clock.now;
+  const kv = await Deno.openKv(options.kvPath ?? ":memory:");
+  const { secret } = await ensureRootToken(kv, { configured: undefined, now });
+  const policies = openPolicies(kv, { schemes: SCHEMES, now });
+  const tokens = openTokens(kv, { now });
+  const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: 400 * DAY });
+  const lines: Readonly<Record<string, unknown>>[] = [];
+  const given = { default: options.policy, ...options.policies };
+  for (const [org, policy] of Object.entries(given)) {
+    if (policy !== undefined) await policies.replace(org, policy, { by: "test" });
+  }
+  const admin = createAdmin({ policies, tokens, records, schemes: SCHEMES, now });
+  const deps = wire({
+    ecosystems: ECOSYSTEMS,
+    schemes: SCHEMES,
+    settings: {
+      ...readSettings(() => undefined, ECOSYSTEMS),
+      ...upstreamsOf(options),
+      ...options.settings,
+    },
+    policies,
+    tokens,
+    records,
+    lifts: openLifts(kv, { schemes: SCHEMES, now }),
+    now,
+    log: (line) => void lines.push(line),
+    admin: (request) => admin.fetch(request),
+    probe: async () => void await kv.get(["meta", "probe"]),
+    limits: options.limits,
+  });
+  const app = createApp(deps);
+  const servers: Deno.HttpServer<Deno.NetAddr>[] = [];
+  return {
+    fetch: (path, init) => app(new Request(`http://proxy.example${path}`, init)),
+    listen() {
+      const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, app);
+      servers.push(server);
+      return `http://127.0.0.1:${server.addr.port}`;
+    },
+    clock,
+    deps,
+    kv,
+    rootToken: secret ?? "",
+    lines,
+    installs: (org = "default") => Array.fromAsync(records.all("install", { org })),
+    refusals: (org = "default") => Array.fromAsync(records.all("refusal", { org })),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(servers.map((server) => server.shutdown()));
+      kv.close();
+    },
+  };
+}
+
+function upstreamsOf({ upstreams = {} }: ProxyOptions) {
+  const setting = ({ id }: { id: string }): [string, UpstreamSetting] => [
+    id,
+    { url: upstreams[id] ?? NOWHERE, fileOrigins: [] },
+  ];
+  return { upstreams: new Map(ECOSYSTEMS.map(setting)) };
+}
