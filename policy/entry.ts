@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import { type PackagePattern, parsePattern, patternSchema, versionTest } from "./pattern.ts";
+import { type PackagePattern, patternSchema, readPattern, versionTest } from "./pattern.ts";
 import type { VersionTest } from "./pattern.ts";
 import { strict } from "./shape.ts";
 import type { VersionScheme, VersionSchemes } from "./types.ts";
@@ -58,7 +58,7 @@ function rangeFaults(schemes: VersionSchemes): (entry: PackageEntry) => string |
     if (versions === undefined) return null;
     let pattern: PackagePattern;
     try {
-      pattern = parsePattern(purl, schemes);
+      pattern = readPattern(purl, schemes);
     } catch {
       return null; // said at `purl`
     }
@@ -90,7 +90,7 @@ export function compileEntry(
   entry: PackageEntry,
   schemes: VersionSchemes,
 ): { pattern: PackagePattern; includes: VersionTest } {
-  const pattern = parsePattern(entry.purl, schemes);
+  const pattern = readPattern(entry.purl, schemes);
   const scheme = schemes.get(pattern.ecosystem);
   if (scheme === undefined) throw new RangeError(`Cannot compare versions of ${pattern.ecosystem}`);
   const range = pattern.version === null ? entry.versions ?? "*" : scheme.exact(pattern.version);

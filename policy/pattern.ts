@@ -18,6 +18,17 @@ const MAX_LENGTH = 1_000;
 
 /** Reads a package pattern. Throws SyntaxError. */
 export function parsePattern(text: string, schemes: VersionSchemes): PackagePattern {
+  const pattern = readPattern(text, schemes);
+  const { ecosystem, version } = pattern;
+  const scheme = schemes.get(ecosystem);
+  if (version !== null && (scheme === undefined || !isVersion(version, scheme))) {
+    throw new SyntaxError(`${quote(version)} is no ${ecosystem} version`);
+  }
+  return pattern;
+}
+
+/** As `parsePattern`, for one whose version has been checked: that is what costs. Throws SyntaxError. */
+export function readPattern(text: string, schemes: VersionSchemes): PackagePattern {
   if (text.length > MAX_LENGTH) throw new SyntaxError(`longer than ${MAX_LENGTH} characters`);
   if (/[?#]/.test(text)) throw new SyntaxError("qualifiers and subpaths mean nothing here");
   const purl = parsePurl(text);
@@ -27,9 +38,6 @@ export function parsePattern(text: string, schemes: VersionSchemes): PackagePatt
     throw new SyntaxError(`no ${scheme.ecosystem} package can be called ${quote(purl.name)}`);
   }
   const version = purl.version ?? (/@$/.test(text) ? "" : null);
-  if (version !== null && !isVersion(version, scheme)) {
-    throw new SyntaxError(`${quote(version)} is no ${scheme.ecosystem} version`);
-  }
   return { ecosystem: scheme.ecosystem, name, wildcard: name.includes("*"), version };
 }
 
@@ -87,25 +95,26 @@ export type VersionTest = (version: string) => boolean;
 
 const REMEMBERED = 5_000;
 
-/**
- * The test of a range in an ecosystem's own syntax. Compiled at the first call,
- * and it remembers its answers: one index asks for each version at each request.
- */
+/** A pure function of a text that remembers its answers: one index asks for each version at each request. */
+export function remembering<T>(compute: (text: string) => T): (text: string) => T {
+  const known = new Map<string, { answer: T }>();
+  return (text) => {
+    let found = known.get(text);
+    if (found === undefined) {
+      found = { answer: compute(text) };
+      if (known.size >= REMEMBERED) known.clear();
+      known.set(text, found);
+    }
+    return found.answer;
+  };
+}
+
+/** The test of a range in an ecosystem's own syntax, compiled at the first call. */
 export function versionTest(range: string, scheme: VersionScheme): VersionTest {
   // Also versions that do not parse, which no ecosystem's `*` holds.
   if (range.trim() === "*") return () => true;
   let test: VersionTest | null = null;
-  const known = new Map<string, boolean>();
-  return (version) => {
-    let answer = known.get(version);
-    if (answer === undefined) {
-      test ??= scheme.range(range);
-      answer = test(version);
-      if (known.size >= REMEMBERED) known.clear();
-      known.set(version, answer);
-    }
-    return answer;
-  };
+  return remembering((version) => (test ??= scheme.range(range))(version));
 }
 
 /** Lines of a policy by the packages they speak of: exact names cost one look-up however many there are. */

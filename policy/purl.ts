@@ -23,7 +23,7 @@ export function parsePurl(text: string): { type: string; name: string; version?:
     throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as a PURL`, { cause });
   }
   const version = parsed.version ?? undefined;
-  if (parsed.type === "npm") {
+  if (parsed.type === "npm" && /[A-Z%]/.test(text)) {
     const [, namespace, base] = PackageURL.parseString(text);
     if (base !== undefined) return { type: "npm", name: joinName(namespace, base), version };
   }

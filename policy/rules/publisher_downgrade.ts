@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { durationSchema, formatInstant, parseDuration } from "../duration.ts";
+import { remembering } from "../pattern.ts";
 import type { Finding, Release, Trust, VersionSchemes } from "../types.ts";
 import { type ReleaseCheck, type Rule, settingsSchema } from "./rule.ts";
 
@@ -47,10 +48,13 @@ export const publisherDowngrade = {
 } satisfies Rule<"publisher_downgrade", v.InferOutput<ReturnType<typeof settings>>>;
 
 function majorOf(schemes: VersionSchemes): (release: Release) => string {
+  const majors = new Map(
+    [...schemes].map(([id, scheme]) => [id, remembering((version) => scheme.major(version))]),
+  );
   return ({ ecosystem, version }) => {
-    const scheme = schemes.get(ecosystem);
-    if (scheme === undefined) throw new RangeError(`Cannot compare versions of ${ecosystem}`);
-    return scheme.major(version);
+    const major = majors.get(ecosystem);
+    if (major === undefined) throw new RangeError(`Cannot compare versions of ${ecosystem}`);
+    return major(version);
   };
 }
 

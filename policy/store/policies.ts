@@ -1,0 +1,226 @@
+import { decodeTime, monotonicFactory } from "ulid";
+import { compileDocument } from "../engine.ts";
+import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument } from "../schema.ts";
+import type { Policy, VersionSchemes } from "../types.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { PolicyInvalid, PolicyUnreadable, PreconditionFailed, StoreUnavailable } from "./errors.ts";
+import { PolicyCache } from "./policy_cache.ts";
+import { PolicyDocuments, type StoredHead } from "./policy_documents.ts";
+import { STORE_TIMEOUT_MS } from "./timeout.ts";
+import type { Change, Clock, Page, Policies, PolicyHead, PolicyRevision } from "./types.ts";
+
+/** Whose policy counts for orgs without one. */
+const DEFAULT_ORG = "default";
+/** Revision of the policy that there is before anybody has stored one. */
+export const BUILT_IN_REVISION = "builtin";
+/** Name of the list in its cursors. */
+const HISTORY = "policy_history";
+/** Ends a page of long documents early. */
+const PAGE_BYTES = 16 * 1024 * 1024;
+const ATTEMPTS = 20;
+
+export interface PoliciesOptions {
+  readonly schemes: VersionSchemes;
+  readonly now: Clock;
+  /** How long one answer of KV is waited for. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Policies in Deno KV. All methods throw StoreUnavailable where KV fails or
+ * takes longer than `timeoutMs`: without a policy nothing may be served.
+ */
+export function openPolicies(kv: Deno.Kv, options: PoliciesOptions): Policies {
+  return new KvPolicies(kv, options);
+}
+
+/** A revision about to be stored. */
+interface Draft {
+  readonly document: PolicyDocument;
+  readonly json: string;
+}
+
+class KvPolicies implements Policies {
+  readonly #documents: PolicyDocuments;
+  readonly #cache: PolicyCache;
+  readonly #schemes: VersionSchemes;
+  readonly #now: Clock;
+  readonly #builtIn: Policy;
+  readonly #ulid = monotonicFactory();
+  /** The last write of each org that is under way: writers of one process wait for each other. */
+  readonly #writing = new Map<string, Promise<unknown>>();
+
+  constructor(kv: Deno.Kv, { schemes, now, timeoutMs = STORE_TIMEOUT_MS }: PoliciesOptions) {
+    this.#documents = new PolicyDocuments(kv, timeoutMs);
+    this.#schemes = schemes;
+    this.#now = now;
+    this.#cache = new PolicyCache(this.#documents, { schemes, now });
+    this.#builtIn = this.#compile(parsePolicy({}, schemes), DEFAULT_ORG, BUILT_IN_REVISION);
+  }
+
+  async get(org: string): Promise<Policy> {
+    const own = await this.#cache.get(org);
+    if (own !== null || org === DEFAULT_ORG) return own ?? this.#builtIn;
+    return await this.#cache.get(DEFAULT_ORG) ?? this.#builtIn;
+  }
+
+  has(org: string): Promise<boolean> {
+    return this.#cache.has(org);
+  }
+
+  async read(org: string): Promise<PolicyRevision | null> {
+    const head = readable(org, await this.#documents.head(org));
+    return head === null ? null : { ...head, document: await this.#load(org, head) };
+  }
+
+  replace(org: string, document: unknown, change: Change): Promise<PolicyRevision> {
+    return this.#serially(org, () => {
+      const draft = this.#draft(document);
+      return this.#store(org, change, () => Promise.resolve(draft));
+    });
+  }
+
+  update(
+    org: string,
+    change: (document: Record<string, unknown>) => unknown,
+    options: Change,
+  ): Promise<PolicyRevision> {
+    return this.#serially(org, () =>
+      this.#store(org, options, async (stored) => {
+        const own = readable(org, stored);
+        const current = own === null ? await this.#inherited(org) : await this.#load(org, own);
+        return this.#draft(change({ ...current }));
+      }));
+  }
+
+  remove(org: string, change: Change): Promise<boolean> {
+    return this.#serially(org, () =>
+      this.#retrying(org, change, async (stored) => {
+        if (stored.head === null) return false;
+        const head = await this.#documents.write(
+          org,
+          { ...this.#stamp(stored, change), json: null },
+          stored.versionstamp,
+        );
+        if (head === null) return undefined;
+        this.#cache.put(org, head, null);
+        return true;
+      }));
+  }
+
+  async history(
+    org: string,
+    { limit, cursor }: { limit: number; cursor?: string },
+  ): Promise<Page<PolicyRevision>> {
+    const before = cursor === undefined ? undefined : decodeCursor(HISTORY, cursor, 1)[0];
+    const heads = await this.#documents.revisions(org, limit + 1, before);
+    const items: PolicyRevision[] = [];
+    let bytes = 0;
+    for (const head of heads.slice(0, limit)) {
+      bytes += head.bytes;
+      if (items.length > 0 && bytes > PAGE_BYTES) break;
+      items.push({ ...head, document: await this.#documents.load(org, head) });
+    }
+    const last = items.length < heads.length ? items.at(-1) : undefined;
+    return { items, cursor: last ? encodeCursor(HISTORY, [last.revision]) : null };
+  }
+
+  orgs(): Promise<string[]> {
+    return this.#documents.orgs();
+  }
+
+  /** The document an org without its own lives under. */
+  async #inherited(org: string): Promise<PolicyDocument> {
+    if (org === DEFAULT_ORG) return parsePolicy({}, this.#schemes);
+    const head = readable(DEFAULT_ORG, await this.#documents.head(DEFAULT_ORG));
+    return head === null ? parsePolicy({}, this.#schemes) : await this.#load(DEFAULT_ORG, head);
+  }
+
+  /** A stored document, with the defaults of rules that are younger than it. */
+  async #load(org: string, head: PolicyHead): Promise<PolicyDocument> {
+    const document = await this.#documents.load(org, head);
+    try {
+      return parsePolicy(document, this.#schemes);
+    } catch (cause) {
+      throw new PolicyUnreadable(`Cannot accept what is stored as policy of ${org}`, { cause });
+    }
+  }
+
+  #draft(input: unknown): Draft {
+    const document = parsePolicy(input, this.#schemes);
+    const json = JSON.stringify(document);
+    const bytes = new TextEncoder().encode(json).length;
+    if (bytes <= MAX_DOCUMENT_BYTES) return { document, json };
+    const detail = `larger than ${MAX_DOCUMENT_BYTES} bytes: it has ${bytes}`;
+    throw new PolicyInvalid([{ pointer: "", detail }]);
+  }
+
+  #store(
+    org: string,
+    change: Change,
+    draftOn: (stored: StoredHead) => Promise<Draft>,
+  ): Promise<PolicyRevision> {
+    return this.#retrying(org, change, async (stored) => {
+      const { document, json } = await draftOn(stored);
+      const stamp = this.#stamp(stored, change);
+      // Compiled first, so that nothing is stored that cannot be used.
+      const policy = this.#compile(document, org, stamp.revision);
+      const head = await this.#documents.write(org, { ...stamp, json }, stored.versionstamp);
+      if (head === null) return undefined;
+      this.#cache.put(org, head, policy);
+      return { ...head, document };
+    });
+  }
+
+  /** Tries until nobody else was faster (undefined: somebody was). Throws PreconditionFailed. */
+  async #retrying<T>(
+    org: string,
+    { ifMatch }: Change,
+    attempt: (stored: StoredHead) => Promise<T | undefined>,
+  ): Promise<T> {
+    for (let i = 0; i < ATTEMPTS; i++) {
+      const stored = await this.#documents.head(org);
+      const current = stored.head === null || stored.head === "unreadable"
+        ? null
+        : stored.head.revision;
+      if (ifMatch !== undefined && (ifMatch === "*" ? stored.head === null : ifMatch !== current)) {
+        throw new PreconditionFailed(
+          `Cannot change the policy of ${org} as ${ifMatch}: current is ${current ?? "none"}`,
+        );
+      }
+      const result = await attempt(stored);
+      if (result !== undefined) return result;
+    }
+    throw new StoreUnavailable(`Cannot change the policy of ${org}: others were always faster`);
+  }
+
+  /** Revisions sort by time, also where the clock of another machine runs ahead of ours. */
+  #stamp({ head }: StoredHead, { by }: Change): { revision: string; at: string; by: string } {
+    const at = this.#now();
+    let revision = this.#ulid(at);
+    if (head !== null && head !== "unreadable" && revision <= head.revision) {
+      revision = this.#ulid(decodeTime(head.revision) + 1);
+    }
+    return { revision, at: new Date(at).toISOString(), by };
+  }
+
+  #compile(document: PolicyDocument, org: string, revision: string): Policy {
+    return compileDocument(document, { org, revision, schemes: this.#schemes });
+  }
+
+  async #serially<T>(org: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#writing.get(org) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#writing.set(org, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#writing.get(org) === mine) this.#writing.delete(org);
+    }
+  }
+}
+
+function readable(org: string, { head }: StoredHead): PolicyHead | null {
+  if (head !== "unreadable") return head;
+  throw new PolicyUnreadable(`Cannot read what is stored as policy of ${org}`);
+}
