@@ -1,0 +1,98 @@
+/** The admin API (`/admin/v1`, `/admin/openapi.json`): every route from one table. */
+import { type Context as HonoContext, Hono } from "@hono/hono";
+import { isOrgName } from "../policy/names.ts";
+import { admit } from "./caller.ts";
+import { type AdminDeps, type Endpoint, json } from "./endpoint.ts";
+import { entryEndpoints } from "./entries.ts";
+import { HISTORY_ENDPOINTS } from "./history.ts";
+import { describe } from "./openapi.ts";
+import { ORG_ENDPOINTS } from "./orgs.ts";
+import { policyEndpoints } from "./policies.ts";
+import { Problem, problemResponse, toProblem } from "./problem.ts";
+import { policySchemas } from "./schemas.ts";
+import { TOKEN_ENDPOINTS } from "./tokens.ts";
+
+export type { AdminDeps } from "./endpoint.ts";
+
+/**
+ * The API as an app of its own. Its paths are whole (`/admin/v1/orgs`), so a
+ * request is handed to `fetch` as it came; it answers every path, 404 included,
+ * and throws nothing.
+ */
+export function createAdmin(deps: AdminDeps): Hono {
+  const schemas = policySchemas(deps.schemes);
+  const endpoints: readonly Endpoint[] = [
+    ...ORG_ENDPOINTS,
+    ...policyEndpoints(schemas),
+    ...entryEndpoints(schemas),
+    ...TOKEN_ENDPOINTS,
+    ...HISTORY_ENDPOINTS,
+    {
+      method: "GET",
+      path: "/admin/openapi.json",
+      id: "readOpenApi",
+      summary: "This description",
+      access: "public",
+      answers: { 200: { description: "OpenAPI 3.1" } },
+      handle: () => json(document ??= describe(endpoints, schemas)),
+    },
+  ];
+  let document: Record<string, unknown> | undefined;
+
+  const app = new Hono();
+  for (const endpoint of endpoints) {
+    app.on(endpoint.method, route(endpoint.path), (c) => run(endpoint, c, deps));
+  }
+  for (const [path, allow] of methods(endpoints)) {
+    app.all(route(path), () => {
+      throw new Problem("method_not_allowed", `Allowed here: ${allow}.`, {
+        headers: { "Allow": allow },
+      });
+    });
+  }
+  app.notFound(() =>
+    problemResponse(new Problem("not_found", "See /admin/openapi.json for what there is."))
+  );
+  app.onError((error) => {
+    const problem = toProblem(error);
+    const response = problemResponse(problem);
+    if (response.status >= 500) deps.report?.(error);
+    return response;
+  });
+  return app;
+}
+
+async function run(endpoint: Endpoint, c: HonoContext, deps: AdminDeps): Promise<Response> {
+  const org = c.req.param("org") ?? "";
+  const request = c.req.raw;
+  // Before the name is looked at, so that nobody without a token learns anything.
+  const caller = await admit(request, {
+    access: endpoint.access,
+    org,
+    tokens: deps.tokens,
+  });
+  if (endpoint.path.includes("{org}") && !isOrgName(org)) {
+    throw new Problem(
+      "name_invalid",
+      "Names are 1 to 63 of a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit.",
+    );
+  }
+  const id = c.req.param("id") ?? "";
+  return await endpoint.handle({ deps, request, url: new URL(request.url), org, id, caller });
+}
+
+function route(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ":$1");
+}
+
+/** The Allow header of each path. */
+function methods(endpoints: readonly Endpoint[]): Map<string, string> {
+  const allowed = new Map<string, string[]>();
+  for (const { method, path } of endpoints) {
+    const list = allowed.get(path) ?? [];
+    // Hono answers HEAD from GET.
+    list.push(method, ...(method === "GET" ? ["HEAD"] : []));
+    allowed.set(path, list);
+  }
+  return new Map([...allowed].map(([path, list]) => [path, list.join(", ")]));
+}
