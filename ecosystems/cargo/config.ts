@@ -37,7 +37,7 @@ export function readConfig(document: Document): RegistryConfig {
 function webAddress(value: unknown, key: string): string {
   const parsed = typeof value === "string" ? URL.parse(value) : null;
   const usable = parsed && /^https?:$/.test(parsed.protocol) && !parsed.username &&
-    !parsed.password;
+    !parsed.password && !/[{}]|%7b/i.test(parsed.host);
   if (!usable || typeof value !== "string") {
     throw new InvalidMetadata(
       `Cannot read ${key} of config.json as an http(s) address: current value is ${
