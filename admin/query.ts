@@ -1,0 +1,78 @@
+/** `deno task query`: who installed what, and what was refused. */
+// deno-lint-ignore-file no-console -- the terminal is this file's
+import { SCHEMES } from "../ecosystems/mod.ts";
+import { parseDuration } from "../policy/duration.ts";
+import { openRecords } from "../policy/store/records.ts";
+import { visible } from "./formats.ts";
+import { type Arguments, HELP, readArguments, UsageError } from "./query/arguments.ts";
+import { output } from "./query/output.ts";
+import { proxySource, storeSource } from "./query/sources.ts";
+
+const DEFAULT_RETENTION = "400d";
+
+/** The exit status. */
+async function query(args: readonly string[]): Promise<number> {
+  try {
+    const read = readArguments(args, {
+      schemes: SCHEMES,
+      now: Date.now(),
+      proxyUrl: Deno.env.get("PROXY_URL"),
+      proxyToken: Deno.env.get("PROXY_TOKEN"),
+    });
+    if (read === null) await print([HELP]);
+    else await run(read);
+    return 0;
+  } catch (error) {
+    // Whoever reads us (`head`) has enough.
+    if (error instanceof Deno.errors.BrokenPipe) return 0;
+    const message = error instanceof Error ? error.message : String(error);
+    const usage = error instanceof UsageError;
+    console.error(visible(usage ? `${message} (--help lists the arguments)` : message));
+    return usage ? 2 : 1;
+  }
+}
+
+async function run(read: Arguments): Promise<void> {
+  const format = read.format ?? (Deno.stdout.isTerminal() ? "table" : "jsonl");
+  if (read.proxy !== null) {
+    await print(output(proxySource(read.proxy), read, format));
+    return;
+  }
+  const retentionMs = retention();
+  const kv = await Deno.openKv(Deno.env.get("KV_URL") || undefined);
+  try {
+    const records = openRecords(kv, { schemes: SCHEMES, now: Date.now, retentionMs });
+    await print(output(storeSource(records), read, format));
+  } finally {
+    kv.close();
+  }
+}
+
+/** The proxy's own setting: what it holds to be gone is not shown. */
+function retention(): number {
+  try {
+    return parseDuration(Deno.env.get("INSTALL_RETENTION") || DEFAULT_RETENTION);
+  } catch (error) {
+    throw new UsageError(`INSTALL_RETENTION: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+const BUFFERED = 65_536;
+
+async function print(pieces: Iterable<string> | AsyncIterable<string>): Promise<void> {
+  let text = "";
+  for await (const piece of pieces) {
+    text += piece;
+    if (text.length < BUFFERED) continue;
+    await write(text);
+    text = "";
+  }
+  await write(text);
+}
+
+async function write(text: string): Promise<void> {
+  let bytes = new TextEncoder().encode(text);
+  while (bytes.length > 0) bytes = bytes.subarray(await Deno.stdout.write(bytes));
+}
+
+if (import.meta.main) Deno.exit(await query(Deno.args));

@@ -1,0 +1,202 @@
+import { parseArgs } from "node:util";
+import { parseDuration, parseInstant } from "../../policy/duration.ts";
+import { isOrgName } from "../../policy/names.ts";
+import { compileQuery } from "../../policy/store/record_query.ts";
+import type { RecordQuery } from "../../policy/store/types.ts";
+import type { VersionSchemes } from "../../policy/types.ts";
+
+export const VIEWS = ["installs", "refusals", "packages", "users", "stats"] as const;
+export const FORMATS = ["table", "json", "jsonl", "csv"] as const;
+
+export type View = typeof VIEWS[number];
+export type Format = typeof FORMATS[number];
+
+export interface Arguments {
+  readonly view: View;
+  readonly query: RecordQuery;
+  /** Rows at most; Infinity: all. */
+  readonly limit: number;
+  /** null: as the output asks for. */
+  readonly format: Format | null;
+  /** The running proxy to ask; null: read KV. */
+  readonly proxy: { readonly url: URL; readonly token: string } | null;
+}
+
+/** A command line that cannot be followed; the message names the argument. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+export const HELP = `deno task query [${VIEWS.join("|")}] [options]
+
+  installs (default)  files handed out, newest first
+  refusals            files refused, and in warn what would have been
+  packages            distinct packages and versions: first and last install, count, users
+  users               who installed: count, packages, first and last install
+  stats               totals by ecosystem, day and reason code
+
+  --org NAME          default: default
+  --ecosystem ID      npm, pypi, cargo ...
+  --package NAME      a name, or a pattern with *
+  --version RANGE     in the ecosystem's own syntax
+  --user NAME
+  --code CODE         refusals only: min_age, blocked ...
+  --since, --until    an age (7d, 36h), a date or a date-time; from --since on, before --until
+  --limit N           rows at most; default: all
+  --format FORMAT     ${FORMATS.join(", ")}; default: table on a terminal, else jsonl
+  --url URL           ask a running proxy (PROXY_URL) instead of reading the KV of KV_URL
+  --token TOKEN       the token for it (PROXY_TOKEN)
+  --help
+
+Exit status: 0 with results or none, 2 for bad usage, 1 for a failure.
+`;
+
+const text = { type: "string" } as const;
+const OPTIONS = {
+  org: text,
+  ecosystem: text,
+  package: text,
+  version: text,
+  user: text,
+  code: text,
+  since: text,
+  until: text,
+  limit: text,
+  format: text,
+  url: text,
+  token: text,
+  help: { type: "boolean", short: "h" },
+} as const;
+
+export interface Surroundings {
+  readonly schemes: VersionSchemes;
+  /** Unix ms. */
+  readonly now: number;
+  readonly proxyUrl?: string;
+  readonly proxyToken?: string;
+}
+
+/** Reads the command line; null: help is asked for. Throws UsageError. */
+export function readArguments(args: readonly string[], given: Surroundings): Arguments | null {
+  const { values, positionals } = parse(args);
+  if (values.help) return null;
+  for (const [name, value] of Object.entries(values)) {
+    if (value === "") throw new UsageError(`--${name}: is empty`);
+  }
+  const view = oneOf("", positionals[0] ?? "installs", VIEWS);
+  if (positionals.length > 1) throw new UsageError(`${quote(positionals[1])}: one view at a time`);
+  const org = values.org ?? "default";
+  if (!isOrgName(org)) throw new UsageError(`--org: ${quote(org)} is no org's name`);
+  const { ecosystem, user, code } = values;
+  if (ecosystem !== undefined) oneOf("--ecosystem: ", ecosystem, [...given.schemes.keys()]);
+  if (code !== undefined && view !== "refusals") throw new UsageError("--code: refusals only");
+  const query = {
+    org,
+    ...defined({ ecosystem, package: values.package, version: values.version, user, code }),
+    ...defined({
+      since: readTime("--since", values.since, given.now),
+      until: readTime("--until", values.until, given.now),
+    }),
+  };
+  if (view === "stats") refuseFilters(query);
+  checkRange(query, given.schemes);
+  return {
+    view,
+    query,
+    limit: values.limit === undefined ? Infinity : readLimit(values.limit),
+    format: values.format === undefined ? null : oneOf("--format: ", values.format, FORMATS),
+    proxy: readProxy(values.url ?? given.proxyUrl, values.token, given.proxyToken),
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function oneOf<T extends string>(name: string, value: string, known: readonly T[]): T {
+  const found = known.find((one) => one === value);
+  if (found === undefined) {
+    throw new UsageError(`${name}${quote(value)} is none of ${known.join(", ")}`);
+  }
+  return found;
+}
+
+function readTime(name: string, value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  for (const read of [() => now - parseDuration(value), () => parseInstant(value)]) {
+    try {
+      return read();
+    } catch {
+      // The other form may fit.
+    }
+  }
+  throw new UsageError(
+    `${name}: ${quote(value)} is neither an age (7d, 36h) nor a date (2026-12-01) ` +
+      `nor a date-time with offset (2026-12-01T10:00:00Z)`,
+  );
+}
+
+function readLimit(value: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(value)) {
+    throw new UsageError(`--limit: ${quote(value)} is no whole number from 1 to 999999999`);
+  }
+  return Number(value);
+}
+
+/** The counters know days, ecosystems and codes only. */
+function refuseFilters(query: RecordQuery): void {
+  for (const name of ["ecosystem", "package", "version", "user"] as const) {
+    if (query[name] !== undefined) throw new UsageError(`--${name}: stats has no such filter`);
+  }
+}
+
+function checkRange(query: RecordQuery, schemes: VersionSchemes): void {
+  try {
+    compileQuery(query, schemes);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new UsageError(`--version: ${error.message}`);
+  }
+}
+
+function readProxy(
+  address: string | undefined,
+  ownToken: string | undefined,
+  usualToken: string | undefined,
+): Arguments["proxy"] {
+  const token = ownToken ?? usualToken;
+  if (address === undefined || address === "") {
+    if (ownToken !== undefined) throw new UsageError("--token: needs --url (or PROXY_URL)");
+    return null;
+  }
+  const url = URL.parse(address);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "") {
+    throw new UsageError(`--url: give the proxy's http or https address, without user or query`);
+  }
+  if (token === undefined || token === "") {
+    throw new UsageError("--token: a proxy wants one (or PROXY_TOKEN)");
+  }
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new UsageError("--token: is no token");
+  return { url, token };
+}
+
+function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const known: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
+  for (const key in values) {
+    const value = values[key];
+    if (isDefined(value)) known[key] = value;
+  }
+  return known;
+}
+
+function isDefined<T>(value: T): value is Exclude<T, undefined> {
+  return value !== undefined;
+}
+
+function quote(value: string): string {
+  return JSON.stringify(value.slice(0, 100));
+}
