@@ -94,12 +94,21 @@ function registrySchema(schemes: VersionSchemes) {
     }),
     v.forward(
       v.check(
-        ({ ecosystem, packages }) => parsePattern(packages, schemes).ecosystem === ecosystem,
+        ({ ecosystem, packages }) => [ecosystem, null].includes(ecosystemOf(packages, schemes)),
         "packages are of another ecosystem than the registry",
       ),
       ["packages"],
     ),
   );
+}
+
+/** null: no pattern, which is said elsewhere. */
+function ecosystemOf(packages: string, schemes: VersionSchemes): string | null {
+  try {
+    return parsePattern(packages, schemes).ecosystem;
+  } catch {
+    return null;
+  }
 }
 
 const REGISTRY_URL = "expected an absolute http or https address without credentials, query or #";
