@@ -5,6 +5,8 @@ const OPTIONS = { includePrerelease: true } as const;
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const COMPARATOR =
   /^(?:(=|>=|<=|>|<|~|\^)\s*)?((?:\d+|\*)(?:\.(?:\d+|\*)){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)$/;
+/** Two releases may differ in build metadata alone, and ranges do not tell them apart. */
+const PINNED_BUILD = /^=\s*(\S+\+\S+)$/;
 
 /**
  * Cargo's names and versions: comparators are joined by commas and a bare
@@ -30,7 +32,9 @@ export const cargoVersions: VersionScheme = {
   },
 
   range(text) {
-    const range = new semver.Range(toNpmRange(text), OPTIONS);
+    const pinned = PINNED_BUILD.exec(text.trim())?.[1];
+    if (pinned !== undefined && semver.valid(pinned)) return (version) => version === pinned;
+    const range = readRange(text);
     return (version) => {
       const parsed = semver.parse(version);
       return parsed !== null && range.test(parsed);
@@ -49,12 +53,19 @@ export const cargoVersions: VersionScheme = {
   },
 };
 
+function readRange(text: string): semver.Range {
+  try {
+    return new semver.Range(toNpmRange(text), OPTIONS);
+  } catch (cause) {
+    throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as a cargo range`, { cause });
+  }
+}
+
 function toNpmRange(text: string): string {
   return text.split(",").map((part) => {
     const match = COMPARATOR.exec(part.trim());
     if (!match) throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as a cargo range`);
     const [, operator, version] = match;
-    if (version.includes("*")) return version;
-    return `${operator ?? "^"}${version}`;
+    return `${operator ?? (version.includes("*") ? "" : "^")}${version}`;
   }).join(" ");
 }
