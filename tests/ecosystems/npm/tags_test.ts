@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { visibleTags } from "../../../ecosystems/npm/tags.ts";
+import { readLifts } from "../../../ecosystems/npm/advisories.ts";
+import { InvalidMetadata } from "../../../ecosystems/errors.ts";
+
+function tags(all: Record<string, string>, visible: string[]) {
+  return { ...visibleTags(all, (version) => visible.includes(version), () => visible) };
+}
+
+Deno.test("a tag that names a visible version stays", () => {
+  assert.deepEqual(tags({ latest: "1.9.1", next: "2.0.0" }, ["1.9.1", "2.0.0", "3.0.0"]), {
+    latest: "1.9.1",
+    next: "2.0.0",
+  });
+});
+
+Deno.test("a hidden `latest` is the highest visible stable version not above it", () => {
+  assert.deepEqual(tags({ latest: "2.0.0" }, ["1.9.1", "1.10.0", "2.0.0-rc.1", "3.0.0"]), {
+    latest: "1.10.0",
+  });
+});
+
+Deno.test("`latest` names something as long as anything is visible: clients break without it", () => {
+  assert.deepEqual(tags({ latest: "1.0.0" }, ["2.0.0", "3.0.0"]), { latest: "3.0.0" });
+  assert.deepEqual(tags({ latest: "1.0.0" }, ["2.0.0-beta.1"]), { latest: "2.0.0-beta.1" });
+  assert.deepEqual(tags({ latest: "1.0.0" }, []), {});
+});
+
+Deno.test("another hidden tag keeps to its major and pre-release channel, or goes", () => {
+  const visible = ["1.0.0", "2.0.0", "3.0.0-alpha.9", "3.0.0-beta.1", "3.0.0-beta.10"];
+  assert.deepEqual(
+    tags({ beta: "3.0.0-beta.11", alpha: "3.0.0-alpha.1", old: "1.4.0", lts: "4.0.0" }, visible),
+    {
+      beta: "3.0.0-beta.10",
+      old: "1.0.0",
+    },
+  );
+});
+
+Deno.test("advisories are read in both of npm's forms", () => {
+  const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  assert.deepEqual(
+    readLifts(encode({ a: [{ vulnerable_versions: "<1" }, { vulnerable_versions: ">=3 <4" }] })),
+    [
+      { name: "a", vulnerable: ["<1", ">=3 <4"] },
+    ],
+  );
+  assert.deepEqual(
+    readLifts(encode({ advisories: { 7: { module_name: "a", vulnerable_versions: "<1" } } })),
+    [
+      { name: "a", vulnerable: ["<1"] },
+    ],
+  );
+  assert.deepEqual(readLifts(encode({ a: [{ title: "no range" }] })), [{
+    name: "a",
+    vulnerable: ["*"],
+  }]);
+  assert.deepEqual(readLifts(encode({})), []);
+});
+
+Deno.test("an advisory answer that cannot be read is a failure, never `no advisories`", () => {
+  for (const text of ["", "[]", "null", "<html>"]) {
+    assert.throws(() => readLifts(new TextEncoder().encode(text)), InvalidMetadata, text);
+  }
+});
