@@ -52,9 +52,9 @@ async function authenticate(request: Request, tokens: Tokens): Promise<StoredTok
   if (header === null) {
     throw new Problem("unauthorized", "Send Authorization: Bearer <token>.", challenge(""));
   }
-  const match = /^bearer +([^ ]+) *$/i.exec(header);
+  const match = /^bearer +(.+)$/i.exec(header);
   // Looked up by hash alone, so how long it takes says nothing about any token.
-  const token = match ? await tokens.find(match[1]) : null;
+  const token = match ? await tokens.find(match[1].trim()) : null;
   if (token === null) {
     throw new Problem(
       "unauthorized",

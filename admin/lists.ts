@@ -1,6 +1,7 @@
 /** Answers a page in the format that was asked for. */
 import type { Page } from "../policy/store/types.ts";
 import { json } from "./endpoint.ts";
+import { toCsv, toJsonl } from "./formats.ts";
 
 export function listResponse<T extends object>(
   page: Page<T>,
@@ -28,24 +29,4 @@ export function listResponse<T extends object>(
       ...headers,
     },
   });
-}
-
-function toJsonl(rows: readonly object[]): string {
-  return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
-}
-
-/** RFC 4180, with a header line. */
-function toCsv(rows: readonly object[], columns: readonly string[]): string {
-  const lines = rows.map((row) => {
-    const values = new Map<string, unknown>(Object.entries(row));
-    return columns.map((column) => cell(values.get(column)));
-  });
-  return [columns, ...lines].map((line) => `${line.join(",")}\r\n`).join("");
-}
-
-function cell(value: unknown): string {
-  const text = Array.isArray(value) ? value.join(" ") : String(value ?? "");
-  // A spreadsheet would run what begins like this as a formula, and users choose these texts.
-  const inert = typeof value !== "number" && /^[=+@\t\r-]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert;
 }

@@ -1,7 +1,7 @@
 /** `/policy`: one document per org, and its revisions. */
 import * as v from "valibot";
 import { parsePolicy } from "../policy/schema.ts";
-import { PreconditionFailed } from "../policy/store/errors.ts";
+import { PolicyUnreadable, PreconditionFailed } from "../policy/store/errors.ts";
 import type { Change, PolicyRevision } from "../policy/store/types.ts";
 import { JSON_TYPES, PATCH_TYPES, readJson } from "./body.ts";
 import { type AdminDeps, type Context, type Endpoint, json, noContent } from "./endpoint.ts";
@@ -178,9 +178,18 @@ async function replace(context: Context): Promise<Response> {
   const { deps, org, request } = context;
   const document = await readJson(request, JSON_TYPES);
   const change = await changeOf(context);
-  // Not `read`: a stored policy that cannot be read is mended by replacing it.
-  const first = !(await deps.policies.has(org));
+  const first = !(await hasOwn(deps, org));
   return changed(await deps.policies.replace(org, document, change), first ? 201 : 200);
+}
+
+/** A stored policy that cannot be read is there all the same: replacing it is how it is mended. */
+async function hasOwn({ policies }: AdminDeps, org: string): Promise<boolean> {
+  try {
+    return await policies.has(org);
+  } catch (error) {
+    if (error instanceof PolicyUnreadable) return true;
+    throw error;
+  }
 }
 
 async function patch(context: Context): Promise<Response> {

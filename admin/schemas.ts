@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { entrySchema } from "../policy/entry.ts";
 import { isUserName, USER_NAME } from "../policy/names.ts";
 import { documentSchema } from "../policy/schema.ts";
+import { strict } from "../policy/shape.ts";
 import type { VersionSchemes } from "../policy/types.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -44,7 +45,7 @@ export const createdToken = v.strictObject({
   secret: v.pipe(v.string(), v.description("In this answer and nowhere else")),
 });
 
-export const newToken = v.strictObject({
+export const newToken = strict({
   user: v.pipe(
     v.string("expected a name"),
     v.regex(new RegExp(USER_NAME), "is no name of a user"),
