@@ -6,6 +6,7 @@
  * beside it, so they are addressed from there.
  */
 import type { Source } from "../ecosystem.ts";
+import { projectsOf } from "./filename.ts";
 
 export const DEFAULT_INDEX = "https://pypi.org/simple/";
 export const DEFAULT_FILES = "https://files.pythonhosted.org";
@@ -48,8 +49,8 @@ export function fileAddress(address: string, base: string): string | null {
 
 /**
  * Path below the mount at which a file is served, percent-encoding as upstream
- * has it. Only an address whose path is `/packages/.../<filename>` keeps its
- * path; clients read the file's name from the end of it.
+ * has it. An address keeps its path if that is `/packages/.../<filename>` and
+ * leads back to the project; clients read the file's name from the end of it.
  */
 export function servedPath(address: string, filename: string, project: string): string {
   const path = PLAIN.test(address)
@@ -57,7 +58,8 @@ export function servedPath(address: string, filename: string, project: string): 
     : pathWithoutQuery(address);
   if (
     path?.startsWith("/packages/") && !path.startsWith("/packages/+/") &&
-    !path.includes("//") && decodePath(path.slice(path.lastIndexOf("/") + 1)) === filename
+    !path.includes("//") && decodePath(path.slice(path.lastIndexOf("/") + 1)) === filename &&
+    projectsOf(filename).includes(project)
   ) {
     return path.slice(1);
   }

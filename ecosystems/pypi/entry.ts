@@ -64,9 +64,7 @@ export function entryJson(entry: Entry, { mount, direct, reason }: EntryView): s
     else if (part === URL_SLOT) text += quoted(direct ? entry.url : mount + entry.served);
     else if (part === PROVENANCE_SLOT) text += quoted(provenanceAddress(entry, mount, direct));
     else if (reason === null) text += entry.ownYank;
-    else {text += `${entry.ownYank.startsWith(",") || entry.ownYank === "" ? "," : ""}"yanked":${
-        JSON.stringify(reason)
-      }`;}
+    else text += `${entry.ownYank.startsWith('"') ? "" : ","}"yanked":${JSON.stringify(reason)}`;
   }
   return text;
 }

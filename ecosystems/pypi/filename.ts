@@ -23,6 +23,8 @@ const PLATFORM =
 /** A refused look-up costs an upstream request, so a path may cause only so many. */
 const MOST_NAMES = 5;
 
+const CERTAIN = 0;
+
 /** Whether a link on an index page is a distribution (pip's own test, by extension). */
 export function isDistribution(filename: string): boolean {
   return EXTENSION.test(filename);
@@ -44,18 +46,18 @@ export function parseFilename(filename: string, project: string): ParsedFilename
 }
 
 /**
- * Names of projects that may list a file, normalised, likeliest first. Only
- * wheels and eggs escape the hyphens of a name; for the rest several are possible.
+ * Names of projects that may list a file, normalised, likeliest first. Where a
+ * name's hyphens are escaped, as in proper wheels and eggs, there is but one.
  */
 export function projectsOf(filename: string): string[] {
   const extension = EXTENSION.exec(filename)?.[0].toLowerCase();
   if (extension === undefined) return [];
   const stem = filename.slice(0, filename.length - extension.length);
   const names = new Set<string>();
-  for (const { name } of splits(stem, extension)) {
+  for (const { name, rank } of splits(stem, extension)) {
     const normalized = pypiVersions.normalizeName(name);
     if (normalized !== null) names.add(normalized);
-    if (names.size === (extension === ".whl" || extension === ".egg" ? 1 : MOST_NAMES)) break;
+    if (names.size === (rank === CERTAIN ? 1 : MOST_NAMES)) break;
   }
   return [...names];
 }
@@ -80,17 +82,30 @@ function afterHyphen(stem: string): string {
   return stem.slice(stem.indexOf("-") + 1);
 }
 
+interface Split {
+  readonly name: string;
+  readonly rest: string;
+  readonly rank: number;
+}
+
 /** Every way to part a stem into name and rest, the likeliest first. */
-function splits(stem: string, extension = ""): { name: string; rest: string }[] {
-  const found: { name: string; rest: string; rank: number }[] = [];
+function splits(stem: string, extension = ""): Split[] {
+  const found: Split[] = [];
   const separator = extension === ".deb" ? /[-_]/g : /-/g;
-  const escaped = extension === ".whl" || extension === ".egg";
   for (const { index } of stem.slice(0, 256).matchAll(separator)) {
     const rest = stem.slice(index + 1);
-    const rank = escaped || pep440.valid(rest) !== null ? 0 : /^v?\d/.test(rest) ? 1 : 2;
-    found.push({ name: stem.slice(0, index), rest, rank });
+    found.push({ name: stem.slice(0, index), rest, rank: rankOf(rest, extension) });
   }
   return found.sort((a, b) => a.rank - b.rank);
+}
+
+/** How far the rest of a stem is from being what follows a name: 0 cannot be mistaken. */
+function rankOf(rest: string, extension: string): number {
+  if (extension === ".whl" || extension === ".egg") {
+    const version = rest.split("-", 1)[0].replaceAll("_", "-");
+    return pep440.valid(version) !== null ? CERTAIN : /^v?\d/.test(rest) ? 1 : 2;
+  }
+  return pep440.valid(rest) !== null ? 1 : /^v?\d/.test(rest) ? 2 : 3;
 }
 
 function withoutPlatform(rest: string, extension: string): string {

@@ -52,7 +52,7 @@ export function renderLegacy(
     const withheld = files.withheld(shown);
     if (withheld !== null || unjudged) {
       const replacement = files.highest();
-      if (replacement === null) return withheld === null ? null : { withheld };
+      if (replacement === null) return files.refused(withheld);
       Object.assign(result, presenting(result, page.info, replacement));
     }
   }
@@ -95,6 +95,11 @@ class JudgedFiles {
     );
     if (positions.some((position) => this.reason(position) === null)) return null;
     return positions[0] ?? null;
+  }
+
+  /** The answer where nothing may be shown; `preferred` is the release to speak of. */
+  refused(preferred: number | null): Withheld | null {
+    return this.releases.length === 0 ? null : { withheld: preferred ?? 0 };
   }
 
   /** The version that a client gets by default: a final one before a pre-release, a yanked one last. */

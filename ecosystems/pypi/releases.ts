@@ -96,15 +96,23 @@ function spelling(versions: unknown): (version: string) => string {
   for (const version of Array.isArray(versions) ? versions : []) {
     if (typeof version !== "string") continue;
     known.set(version, version);
-    const key = pep440.clean(version);
-    if (key !== null && !known.has(key)) known.set(key, version);
+    const key = canonical(version);
+    if (!known.has(key)) known.set(key, version);
   }
   return (version) => {
     let spelled = known.get(version);
     if (spelled === undefined) {
-      spelled = known.get(pep440.clean(version) ?? version) ?? version;
+      spelled = known.get(canonical(version)) ?? version;
       known.set(version, spelled);
     }
     return spelled;
   };
+}
+
+/** Equal for equal versions (PEP 440): normal form without the zeros that end the release. */
+function canonical(version: string): string {
+  const clean = pep440.clean(version);
+  return clean === null
+    ? version
+    : clean.replace(/^((?:\d+!)?\d+(?:\.\d+)*?)(?:\.0)+(?=$|[a-z+]|\.[a-z])/, "$1");
 }

@@ -48,6 +48,9 @@ Deno.test("hyphenated sdists keep their whole version and project", () => {
 const PROJECTS: [filename: string, projects: string[]][] = [
   ["demo_pkg-1.0-py3-none-any.whl", ["demo-pkg"]],
   ["demo_pkg-1.0-py2.7.egg", ["demo-pkg"]],
+  ["demo-1.0-1-py3-none-any.whl", ["demo"]],
+  ["sqlalchemy-legacy-4.3.4-py2-none-any.whl", ["sqlalchemy-legacy"]],
+  ["demo-1.0.bogus.1-py3-none-any.whl", ["demo"]],
   ["Python.Language_Server-0.1.tar.gz", ["python-language-server"]],
   ["python-language-server-0.1.tar.gz", ["python-language-server", "python", "python-language"]],
   ["demo-1.0-1.tar.gz", ["demo", "demo-1-0"]],

@@ -96,10 +96,10 @@ Deno.test("the strongest digest counts, and none is no fault", async () => {
 Deno.test("a version is spelled as the index's own list spells it", async () => {
   const files = ["demo-1.0-1.tar.gz", "demo-2018.4-py3-none-any.whl", "demo-3.0.bogus.1.tar.gz"];
   const index = await indexOf(page(files.map((name) => file(name)), {
-    versions: ["1.0.post1", "2018.04"],
+    versions: ["1.0.post1", "2018.04.0"],
   }));
   const versions = index.releases.map(({ version }) => version);
-  assert.deepEqual(versions, ["1.0.post1", "2018.04", "3.0.bogus.1"]);
+  assert.deepEqual(versions, ["1.0.post1", "2018.04.0", "3.0.bogus.1"]);
 });
 
 Deno.test("a quarantined project without files is read, and an empty one", async () => {

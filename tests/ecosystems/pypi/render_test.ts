@@ -263,6 +263,14 @@ Deno.test("addresses that cannot keep their path are given one below packages/+/
   }
 });
 
+Deno.test("a file named for another project is given a path that leads to this one", async () => {
+  const index = await indexOf(page([file("other-1.0-py3-none-any.whl")]));
+  assert.equal(
+    renderJson(index).files[0].url,
+    `${MOUNT}packages/+/demo/other-1.0-py3-none-any.whl`,
+  );
+});
+
 Deno.test("an address with characters of JSON and HTML stays within its quotes", async () => {
   const url = `https://x.example/packages/a'b&c/${SDIST}`;
   const mount = 'http://h/"&<\\/';
