@@ -193,7 +193,7 @@ async function* matching(
   }
 }
 
-const OPTIONS: Deno.KvListOptions = { batchSize: 500 };
+const OPTIONS = { batchSize: 500 };
 
 function noneYet(id: string): Sums {
   return { count: 0, firstId: id, lastId: id };

@@ -30,22 +30,30 @@ export async function guarded<T>(
   }
 }
 
-/** `kv.list` entry by entry, each waited for at most `timeoutMs`. Throws StoreUnavailable. */
+/**
+ * `kv.list`, a batch of it at a time, each waited for at most `timeoutMs`: a
+ * timer for every entry would cost more than the entry. Throws StoreUnavailable.
+ */
 export async function* guardedList(
   kv: Deno.Kv,
   selector: Deno.KvListSelector,
-  options: Deno.KvListOptions,
+  options: Deno.KvListOptions & { readonly batchSize: number },
   timeoutMs: number,
 ): AsyncGenerator<Deno.KvEntry<unknown>, void, undefined> {
-  const what = "list entries";
-  const entries = await guarded(
-    what,
-    timeoutMs,
-    () => Promise.resolve(kv.list<unknown>(selector, options)),
-  );
+  let entries: Deno.KvListIterator<unknown> | null = null;
+  const nextBatch = async () => {
+    entries ??= kv.list<unknown>(selector, options);
+    const batch: Deno.KvEntry<unknown>[] = [];
+    while (batch.length < options.batchSize) {
+      const next = await entries.next();
+      if (next.done) break;
+      batch.push(next.value);
+    }
+    return batch;
+  };
   while (true) {
-    const next = await guarded(what, timeoutMs, () => entries.next());
-    if (next.done) return;
-    yield next.value;
+    const batch = await guarded("list entries", timeoutMs, nextBatch);
+    yield* batch;
+    if (batch.length < options.batchSize) return;
   }
 }
