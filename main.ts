@@ -10,14 +10,25 @@ import { createApp } from "./routes/app.ts";
 import { readSettings, SettingError } from "./routes/settings.ts";
 import { wire } from "./routes/wire.ts";
 
+/** Deno Deploy kills 5 s after it asked. */
+const SHUTDOWN_MS = 4_000;
+
 const settings = settingsOrExit();
-const kv = await Deno.openKv(settings.kvUrl);
+const kv = await orExit(
+  `Cannot open the database (KV_URL${settings.kvUrl === undefined ? " is not set" : ""})`,
+  () => Deno.openKv(settings.kvUrl),
+);
 const now = () => Date.now();
-const root = await ensureRootToken(kv, { configured: settings.adminToken, now });
+const root = await orExit(
+  "Cannot use the database (KV_URL)",
+  () => ensureRootToken(kv, { configured: settings.adminToken, now }),
+);
+// Before anything else can fail: it is shown this once.
+if (root.secret !== null) console.log(`Administrator's token, shown this once: ${root.secret}`);
 const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: settings.retentionMs });
 
 const policies = openPolicies(kv, { schemes: SCHEMES, now });
-const tokens = openTokens(kv, { now });
+const tokens = openTokens(kv, { now, root: root.sha256 });
 
 const app = createApp(wire({
   ecosystems: ECOSYSTEMS,
@@ -41,22 +52,29 @@ void Deno.cron("sweep counters past their retention", "17 3 * * *", async () => 
   await records.sweep();
 });
 
-const server = Deno.serve({
-  hostname: settings.host,
-  port: settings.port,
-  onListen: ({ hostname, port }) => {
-    console.log(`Package Proxy listens on http://${hostname}:${port}/`);
-    if (root.secret !== null) {
-      console.log(`Administrator's token, shown this once: ${root.secret}`);
-    }
-  },
-}, app);
+const { listen } = settings;
+const server = await orExit(
+  `Cannot listen on HOST=${listen?.hostname} PORT=${listen?.port}`,
+  () => Deno.serve({ ...listen, onListen: announce }, app),
+);
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.addSignalListener(signal, () => {
-    setTimeout(() => Deno.exit(0), 10_000);
-    server.shutdown().then(() => Deno.exit(0));
-  });
+const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT"]
+  : ["SIGINT", "SIGTERM"];
+let stopping = false;
+for (const signal of signals) Deno.addSignalListener(signal, stop);
+
+/** What is under way gets a moment; a stalled download would take for ever, and whoever asks twice means it. */
+function stop() {
+  if (stopping) Deno.exit(0);
+  stopping = true;
+  setTimeout(() => Deno.exit(0), SHUTDOWN_MS);
+  server.shutdown().finally(() => Deno.exit(0));
+}
+
+function announce({ hostname, port }: { hostname: string; port: number }) {
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  console.log(`Package Proxy listens on http://${host}:${port}/`);
 }
 
 function settingsOrExit() {
@@ -65,6 +83,18 @@ function settingsOrExit() {
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
     console.error(error.message);
+    Deno.exit(1);
+  }
+}
+
+/** One line instead of a stack: what cannot be had at the start is a matter of settings. */
+async function orExit<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { message, cause } = error instanceof Error ? error : new Error(String(error));
+    const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
+    console.error(`${what}: ${reason.replaceAll(/\s+/g, " ")}`);
     Deno.exit(1);
   }
 }

@@ -4,13 +4,17 @@ import { parseDuration } from "../policy/duration.ts";
 import type { RouteSettings, UpstreamSetting } from "./deps.ts";
 
 export interface Settings extends RouteSettings {
-  readonly host: string;
-  readonly port: number;
+  /** Where to listen; undefined on Deno Deploy, which decides that itself. */
+  readonly listen: { readonly hostname: string; readonly port: number } | undefined;
   /** Deno's own default where undefined. */
   readonly kvUrl: string | undefined;
   readonly adminToken: string | undefined;
   readonly retentionMs: number;
   readonly cacheBytes: number;
+  /** Hosts that webhooks may use besides public https addresses: `127.0.0.1:*`, `*.example.com`. */
+  readonly webhookAllow: readonly string[];
+  /** Base address of the advisories, ends in `/`; null: turned off. */
+  readonly osvUrl: string | null;
 }
 
 /** A variable that cannot be used: one line for the terminal. */
@@ -18,28 +22,67 @@ export class SettingError extends Error {
   override readonly name = "SettingError";
 
   constructor(variable: string, value: string, accepted: string) {
-    super(`Cannot use ${variable}=${JSON.stringify(value)}: ${accepted}`);
+    super(`Cannot use ${variable}=${JSON.stringify(withoutPassword(value))}: ${accepted}`);
   }
 }
 
 type Env = (name: string) => string | undefined;
 
+const DEFAULT_OSV = "https://api.osv.dev/";
+
 /** Throws SettingError on the first variable that is wrong. */
 export function readSettings(env: Env, ecosystems: readonly Ecosystem[]): Settings {
+  const listen = readListen(env);
+  const publicUrl = readPublicUrl(env);
+  const upstreams = ecosystems.map((ecosystem): [string, UpstreamSetting] => {
+    const setting = readUpstream(env, ecosystem);
+    refuseLoop(`UPSTREAM_${ecosystem.id.toUpperCase()}`, setting.url, { listen, publicUrl });
+    return [ecosystem.id, setting];
+  });
   return {
-    host: env("HOST") || "127.0.0.1",
-    port: readInteger(env, "PORT", { fallback: 8000, min: 0, max: 65535 }),
+    listen,
     kvUrl: readKvUrl(env),
     adminToken: readAdminToken(env),
-    publicUrl: readPublicUrl(env),
+    publicUrl,
     baseDomain: readBaseDomain(env),
     orgs: readOrgs(env),
-    upstreams: new Map(ecosystems.map((ecosystem) => [ecosystem.id, readUpstream(env, ecosystem)])),
+    upstreams: new Map(upstreams),
     registryToken: (name) => name.startsWith("REGISTRY_TOKEN_") ? env(name) : undefined,
     retentionMs: readRetention(env),
     cacheBytes: readInteger(env, "CACHE_MEMORY_MB", { fallback: 128, min: 1, max: 1_048_576 }) *
       1024 * 1024,
+    webhookAllow: readHostPatterns(env, "WEBHOOK_ALLOW"),
+    osvUrl: readOsvUrl(env),
   };
+}
+
+function readListen(env: Env): Settings["listen"] {
+  if (env("DENO_DEPLOY") || env("DENO_DEPLOYMENT_ID")) return undefined;
+  const hostname = env("HOST") || "127.0.0.1";
+  if (!/^[A-Za-z0-9.:_-]{1,253}$/.test(hostname)) {
+    throw new SettingError("HOST", hostname, "an IP address or a host name is accepted");
+  }
+  return { hostname, port: readInteger(env, "PORT", { fallback: 8000, min: 0, max: 65535 }) };
+}
+
+/** A developer's npm may be pointed at this very proxy, and our default is what npm would use. */
+function refuseLoop(
+  name: string,
+  url: string,
+  { listen, publicUrl }: Pick<Settings, "listen" | "publicUrl">,
+): void {
+  const { origin, hostname, port, protocol } = new URL(url);
+  const loopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+  const own = listen !== undefined && protocol === "http:" &&
+    Number(port || 80) === listen.port && (loopback || hostname === listen.hostname);
+  if (own || (publicUrl !== undefined && new URL(publicUrl).origin === origin)) {
+    throw new SettingError(
+      name,
+      url,
+      "that is this proxy itself; the address of another registry is accepted" +
+        (name === "UPSTREAM_NPM" ? " (without UPSTREAM_NPM, npm's own configuration decides)" : ""),
+    );
+  }
 }
 
 function readInteger(
@@ -59,14 +102,15 @@ function readInteger(
 function readKvUrl(env: Env): string | undefined {
   const text = env("KV_URL");
   if (text === undefined || text === "") return undefined;
-  if (/^http:/i.test(text) && !/^http:\/\/(?:localhost|127\.|\[::1\])/i.test(text)) {
-    throw new SettingError(
-      "KV_URL",
-      text,
-      "a file path, :memory: or an https:// address is accepted",
-    );
-  }
-  return text;
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1].toLowerCase();
+  // Unencrypted for a denokv server on this machine alone: its access token goes along.
+  const local = /^http:\/\/(?:localhost|127\.|\[::1\])/i.test(text);
+  if ((scheme === undefined || local || scheme === "https") && !text.includes("\0")) return text;
+  throw new SettingError(
+    "KV_URL",
+    text,
+    "a file path, :memory: or an https:// address is accepted (http:// on this machine alone)",
+  );
 }
 
 function readAdminToken(env: Env): string | undefined {
@@ -90,7 +134,7 @@ function readPublicUrl(env: Env): string | undefined {
 
 function readUrl(name: string, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "") {
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username + url.password !== "") {
     throw new SettingError(
       name,
       text,
@@ -143,4 +187,33 @@ function readRetention(env: Env): number {
     throw new SettingError("INSTALL_RETENTION", text, "a duration such as 400d or 52w is accepted");
   }
   return value;
+}
+
+/** `host`, `host:port`, `host:*`; the host may begin with `*.`. In lower case. */
+function readHostPatterns(env: Env, name: string): readonly string[] {
+  const patterns = (env(name) ?? "").split(",").map((text) => text.trim().toLowerCase());
+  return patterns.filter((text) => text !== "").map((text) => {
+    if (HOST_PATTERN.test(text)) return text;
+    throw new SettingError(
+      name,
+      text,
+      "host patterns such as 127.0.0.1:*, hooks.example or *.example.com:8443 are accepted, comma-separated",
+    );
+  });
+}
+
+const HOST_PATTERN =
+  /^(?:(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*|\[[0-9a-f:.]{2,45}\])(?::(?:\*|\d{1,5}))?$/;
+
+function readOsvUrl(env: Env): string | null {
+  const text = env("OSV_URL") ?? DEFAULT_OSV;
+  if (text.trim() === "") return null;
+  const url = readUrl("OSV_URL", text);
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return url.href;
+}
+
+/** For the terminal: an address may hold a user and a password. */
+function withoutPassword(text: string): string {
+  return text.replace(/\/\/[^/]*@/g, "//…@");
 }

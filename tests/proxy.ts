@@ -51,9 +51,9 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
   const clock = { now: Date.now() };
   const now = () => clock.now;
   const kv = await Deno.openKv(options.kvPath ?? ":memory:");
-  const { secret } = await ensureRootToken(kv, { configured: undefined, now });
+  const { secret, sha256 } = await ensureRootToken(kv, { configured: undefined, now });
   const policies = openPolicies(kv, { schemes: SCHEMES, now });
-  const tokens = openTokens(kv, { now });
+  const tokens = openTokens(kv, { now, root: sha256 });
   const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: 400 * DAY });
   const lines: Readonly<Record<string, unknown>>[] = [];
   const given = { default: options.policy, ...options.policies };

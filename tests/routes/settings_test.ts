@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ECOSYSTEMS } from "../../ecosystems/mod.ts";
+import { readSettings, SettingError } from "../../routes/settings.ts";
+
+/** An upstream of its own, so that no test depends on how this machine's npm is set up. */
+const UPSTREAM = { UPSTREAM_NPM: "https://npm.example/" };
+
+function read(variables: Readonly<Record<string, string>> = {}) {
+  const given = new Map(Object.entries({ ...UPSTREAM, ...variables }));
+  return readSettings((name) => given.get(name), ECOSYSTEMS);
+}
+
+/** The one line that a bad value gives. */
+function refusal(variables: Readonly<Record<string, string>>): string {
+  try {
+    read(variables);
+  } catch (error) {
+    assert.ok(error instanceof SettingError, String(error));
+    return error.message;
+  }
+  throw new assert.AssertionError({ message: `accepted: ${JSON.stringify(variables)}` });
+}
+
+Deno.test("without variables the settings are those that the README names", () => {
+  const settings = read();
+  assert.deepEqual(settings.listen, { hostname: "127.0.0.1", port: 8000 });
+  assert.equal(settings.kvUrl, undefined);
+  assert.equal(settings.adminToken, undefined);
+  assert.equal(settings.publicUrl, undefined);
+  assert.equal(settings.baseDomain, undefined);
+  assert.equal(settings.orgs, "open");
+  assert.equal(settings.retentionMs, 400 * 86_400_000);
+  assert.equal(settings.cacheBytes, 128 * 1024 * 1024);
+  assert.deepEqual(settings.webhookAllow, []);
+  assert.equal(settings.osvUrl, "https://api.osv.dev/");
+});
+
+Deno.test("an empty variable counts as absent, but an empty OSV_URL turns advisories off", () => {
+  const empty = Object.fromEntries(
+    ["HOST", "PORT", "KV_URL", "ADMIN_TOKEN", "PUBLIC_URL", "BASE_DOMAIN", "ORGS", "WEBHOOK_ALLOW"]
+      .map((name) => [name, ""]),
+  );
+  const { registryToken: _, ...settings } = read(empty);
+  const { registryToken: __, ...defaults } = read();
+  assert.deepEqual(settings, defaults);
+  assert.equal(read({ OSV_URL: "" }).osvUrl, null);
+  assert.equal(read({ OSV_URL: " " }).osvUrl, null);
+});
+
+Deno.test("every ecosystem has an upstream that ends in a slash", () => {
+  const { upstreams } = read({ UPSTREAM_NPM: "https://npm.example/mirror" });
+  assert.deepEqual([...upstreams.keys()], ECOSYSTEMS.map(({ id }) => id));
+  assert.equal(upstreams.get("npm")?.url, "https://npm.example/mirror/");
+  for (const [id, { url }] of upstreams) assert.match(url, /^https:\/\/.+\/$/, id);
+});
+
+Deno.test("file origins are read where an ecosystem has them, and are origins alone", () => {
+  for (const { id, defaultFileOrigins } of ECOSYSTEMS) {
+    const name = `UPSTREAM_${id.toUpperCase()}_FILES`;
+    const { upstreams } = read({ [name]: "https://a.example/x, http://127.0.0.1:8080" });
+    assert.deepEqual(
+      upstreams.get(id)?.fileOrigins,
+      defaultFileOrigins === undefined ? [] : ["https://a.example", "http://127.0.0.1:8080"],
+    );
+    if (defaultFileOrigins !== undefined) {
+      assert.match(refusal({ [name]: "https://a.example,ftp://b.example" }), RegExp(name));
+    }
+  }
+});
+
+Deno.test("on Deno Deploy HOST and PORT are ignored, whatever they are", () => {
+  for (const name of ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID"]) {
+    assert.equal(read({ [name]: "true", HOST: "a/b", PORT: "x" }).listen, undefined);
+  }
+});
+
+Deno.test("values are read as they are meant", () => {
+  const settings = read({
+    HOST: "::1",
+    PORT: "0",
+    KV_URL: ":memory:",
+    PUBLIC_URL: "https://packages.example/",
+    BASE_DOMAIN: "Packages.Example",
+    ORGS: "closed",
+    INSTALL_RETENTION: "2w",
+    CACHE_MEMORY_MB: "1",
+    WEBHOOK_ALLOW: "127.0.0.1:*, *.Example.com,[::1]:8080",
+    OSV_URL: "http://127.0.0.1:9/osv",
+  });
+  assert.deepEqual(settings.listen, { hostname: "::1", port: 0 });
+  assert.equal(settings.kvUrl, ":memory:");
+  assert.equal(settings.publicUrl, "https://packages.example");
+  assert.equal(settings.baseDomain, "packages.example");
+  assert.equal(settings.orgs, "closed");
+  assert.equal(settings.retentionMs, 14 * 86_400_000);
+  assert.equal(settings.cacheBytes, 1024 * 1024);
+  assert.deepEqual(settings.webhookAllow, ["127.0.0.1:*", "*.example.com", "[::1]:8080"]);
+  assert.equal(settings.osvUrl, "http://127.0.0.1:9/osv/");
+});
+
+Deno.test("a bad value is refused in one line with its name, itself and what is accepted", () => {
+  const bad: readonly [string, string][] = [
+    ["HOST", "http://x/"],
+    ["PORT", "65536"],
+    ["PORT", "-1"],
+    ["PORT", "80 80"],
+    ["KV_URL", "redis://kv.example"],
+    ["KV_URL", "http://kv.example/"],
+    ["PUBLIC_URL", "packages.example"],
+    ["PUBLIC_URL", "https://packages.example/?x"],
+    ["BASE_DOMAIN", "https://packages.example"],
+    ["ORGS", "OPEN"],
+    ["UPSTREAM_NPM", "file:///etc/passwd"],
+    ["INSTALL_RETENTION", "0"],
+    ["INSTALL_RETENTION", "1y"],
+    ["CACHE_MEMORY_MB", "0"],
+    ["CACHE_MEMORY_MB", "1e3"],
+    ["WEBHOOK_ALLOW", "https://hooks.example"],
+    ["WEBHOOK_ALLOW", "*"],
+    ["WEBHOOK_ALLOW", "hooks.*.example"],
+    ["OSV_URL", "osv.example"],
+  ];
+  for (const [name, value] of bad) {
+    const line = refusal({ [name]: value });
+    assert.ok(line.startsWith(`Cannot use ${name}=${JSON.stringify(value)}: `), line);
+    assert.match(line, /accepted/);
+    assert.ok(!line.includes("\n"));
+  }
+});
+
+Deno.test("no token or password gets into the line", () => {
+  assert.ok(!refusal({ ADMIN_TOKEN: "hunter2" }).includes("hunter2"));
+  assert.ok(!refusal({ ADMIN_TOKEN: "a secret with spaces in it" }).includes("secret"));
+  for (const name of ["PUBLIC_URL", "UPSTREAM_NPM", "OSV_URL", "KV_URL"]) {
+    const line = refusal({ [name]: "ftp://alice:hunter2@host.example/" });
+    assert.ok(!line.includes("hunter2") && line.includes("host.example"), line);
+    if (name === "KV_URL") continue;
+    assert.ok(!refusal({ [name]: "https://alice:hunter2@host.example/" }).includes("hunter2"));
+  }
+});
+
+Deno.test("the proxy is not accepted as its own upstream", () => {
+  for (const url of ["http://127.0.0.1:8000/npm/", "http://localhost:8000/", "http://[::1]:8000"]) {
+    assert.match(refusal({ UPSTREAM_NPM: url }), /this proxy itself/);
+  }
+  assert.match(refusal({ UPSTREAM_NPM: "http://127.0.0.1:81/", PORT: "81" }), /itself/);
+  const PUBLIC_URL = "https://packages.example";
+  assert.match(refusal({ UPSTREAM_NPM: `${PUBLIC_URL}/npm/`, PUBLIC_URL }), /itself/);
+  for (
+    const url of ["http://127.0.0.1:8001/", "https://127.0.0.1:8000/", "http://npm.example:8000/"]
+  ) {
+    assert.equal(read({ UPSTREAM_NPM: url }).upstreams.get("npm")?.url, url);
+  }
+});
+
+Deno.test("only variables that begin with REGISTRY_TOKEN_ are given to registries", () => {
+  const { registryToken } = read({ REGISTRY_TOKEN_FA: "fa", ADMIN_TOKEN: "0123456789abcdef" });
+  assert.equal(registryToken("REGISTRY_TOKEN_FA"), "fa");
+  assert.equal(registryToken("REGISTRY_TOKEN_OTHER"), undefined);
+  assert.equal(registryToken("ADMIN_TOKEN"), undefined);
+});
+
+Deno.test("whatever a variable holds, it is read or refused with its name", () => {
+  const names = [
+    "HOST",
+    "PORT",
+    "KV_URL",
+    "ADMIN_TOKEN",
+    "PUBLIC_URL",
+    "BASE_DOMAIN",
+    "ORGS",
+    "UPSTREAM_NPM",
+    "INSTALL_RETENTION",
+    "CACHE_MEMORY_MB",
+    "WEBHOOK_ALLOW",
+    "OSV_URL",
+  ];
+  fc.assert(
+    fc.property(fc.constantFrom(...names), fc.string({ unit: "binary" }), (name, value) => {
+      try {
+        read({ [name]: value });
+      } catch (error) {
+        assert.ok(error instanceof SettingError, String(error));
+        assert.ok(error.message.startsWith(`Cannot use ${name}=`) && !error.message.includes("\n"));
+      }
+    }),
+  );
+});
