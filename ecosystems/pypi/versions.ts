@@ -3,6 +3,9 @@ import type { VersionScheme } from "../../policy/types.ts";
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
+/** PEP 440's arbitrary equality: the only specifier for what is no PEP 440 version. */
+const LITERAL = /^\s*===\s*([^\s,]+)\s*$/;
+
 /** PEP 440 versions and PEP 503 names. */
 export const pypiVersions: VersionScheme = {
   ecosystem: "pypi",
@@ -24,6 +27,8 @@ export const pypiVersions: VersionScheme = {
 
   range(text) {
     if (text.trim() === "*") return () => true;
+    const literal = LITERAL.exec(text)?.[1].toLowerCase();
+    if (literal !== undefined) return (version) => version.toLowerCase() === literal;
     if (text.trim() === "" || !pep440.validRange(text)) {
       throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as PEP 440 specifiers`);
     }
@@ -31,7 +36,7 @@ export const pypiVersions: VersionScheme = {
       pep440.valid(version) !== null && pep440.satisfies(version, text, { prereleases: true });
   },
 
-  exact: (version) => `==${version}`,
+  exact: (version) => `${pep440.valid(version) === null ? "===" : "=="}${version}`,
 
   major(version) {
     const parsed = pep440.explain(version);
