@@ -7,6 +7,7 @@ import { openRecords } from "./policy/store/records.ts";
 import { ensureRootToken } from "./policy/store/root_token.ts";
 import { openTokens } from "./policy/store/tokens.ts";
 import { createApp } from "./routes/app.ts";
+import type { Log } from "./routes/deps.ts";
 import { readSettings, SettingError } from "./routes/settings.ts";
 import { wire } from "./routes/wire.ts";
 
@@ -30,6 +31,10 @@ const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: settings.r
 const policies = openPolicies(kv, { schemes: SCHEMES, now });
 const tokens = openTokens(kv, { now, root: root.sha256 });
 
+const log: Log = (line) =>
+  console.log(JSON.stringify({ at: new Date(now()).toISOString(), ...line }));
+const report = (error: unknown) => log({ event: "failure", path: "/admin", error: String(error) });
+
 const app = createApp(wire({
   ecosystems: ECOSYSTEMS,
   schemes: SCHEMES,
@@ -39,11 +44,11 @@ const app = createApp(wire({
   records,
   admin: lazily(async () => {
     const { createAdmin } = await import("./admin/app.ts");
-    return createAdmin({ policies, tokens, records, schemes: SCHEMES, now });
+    return createAdmin({ policies, tokens, records, schemes: SCHEMES, now, report });
   }),
   lifts: openLifts(kv, { schemes: SCHEMES, now }),
   now,
-  log: (line) => console.log(JSON.stringify({ at: new Date(now()).toISOString(), ...line })),
+  log,
   probe: async () => void await kv.get(["meta", "probe"]),
 }));
 
@@ -55,7 +60,7 @@ void Deno.cron("sweep counters past their retention", "17 3 * * *", async () => 
 const { listen } = settings;
 const server = await orExit(
   `Cannot listen on HOST=${listen?.hostname} PORT=${listen?.port}`,
-  () => Deno.serve({ ...listen, onListen: announce }, app),
+  () => Deno.serve({ ...listen, onListen: announce, onError: broken }, app),
 );
 
 const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
@@ -70,6 +75,11 @@ function stop() {
   stopping = true;
   setTimeout(() => Deno.exit(0), SHUTDOWN_MS);
   server.shutdown().finally(() => Deno.exit(0));
+}
+
+/** A body that broke off was logged where it broke; the connection is closed by the runtime. */
+function broken(): Response {
+  return new Response(null, { status: 500 });
 }
 
 function announce({ hostname, port }: { hostname: string; port: number }) {

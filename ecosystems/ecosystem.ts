@@ -35,7 +35,7 @@ export interface IndexTarget {
   /** Which representation; the ecosystem's own word, given back to `Index.render`. */
   readonly form: string;
   /** A second upstream document that this form is made from (PyPI's legacy JSON, a crate's API page). */
-  readonly document?: DocumentAddress | ((index: Index, source: Source) => DocumentAddress);
+  readonly document?: DocumentAddress;
 }
 
 /** One file; found through its package's index, never from the path alone. */
@@ -129,8 +129,6 @@ export interface Index {
   readonly releases: readonly Release[];
   /** Bytes of memory it holds, roughly. */
   readonly weight: number;
-  /** Origins its files and documents may come from besides the source's (cargo's `dl` and `api`). */
-  readonly origins?: readonly string[];
   /** The file at a path, or null. */
   locate(path: string): Located | null;
   /** The second upstream document that a form is made from, where only the index knows its address. */
@@ -155,9 +153,8 @@ export interface ParseContext {
   /**
    * A further document of the same upstream, cached; null where upstream says 404.
    * Throws UpstreamError.
-   * @param origins further origins it may come from, as upstream itself names them
    */
-  document(address: DocumentAddress, origins?: readonly string[]): Promise<Document | null>;
+  document(address: DocumentAddress): Promise<Document | null>;
 }
 
 /** A withheld release, as a client is told. */
@@ -203,11 +200,6 @@ export interface Ecosystem {
   indexAddress(name: string): DocumentAddress;
   /** Reads the index. Throws InvalidMetadata rather than leave anything out. */
   parse(document: Document, name: string, context: ParseContext): Index | Promise<Index>;
-  /** Where a pass goes, if that is not below the source's base address (cargo's `api`). */
-  passAddress?(
-    target: PassTarget,
-    context: ParseContext,
-  ): Promise<{ address: DocumentAddress; origins: readonly string[] } | null>;
   /** Whether its clients look for errors in JSON (`{"error": ...}`); else they get plain text. */
   readonly errorsAsJson?: true;
   /** A refusal in the client's own dialect; 403, or a redirect to the why page. */

@@ -39,16 +39,44 @@ export class Indexes {
       source,
       address: ecosystem.indexAddress(name),
       graceMs: GRACE_MS[purpose],
-      make: (document) => ecosystem.parse(document, name, this.context(source)),
+      make: async (document) =>
+        await ecosystem.parse(document, name, await this.context(ecosystem, source)),
       weigh: (index) => index.weight,
+      isProvisional: (index) => index.provisional === true,
     });
   }
 
   /** A secondary document. null: upstream has none. Throws UpstreamError. */
-  document(
+  async document(
+    ecosystem: Ecosystem,
     source: Source,
     address: DocumentAddress,
-    origins: readonly string[] = [],
+  ): Promise<Kept<Document> | null> {
+    return await this.#document(source, address, await this.origins(ecosystem, source));
+  }
+
+  /** Origins besides the source's that upstream names itself. Throws UpstreamError, InvalidMetadata. */
+  async origins(ecosystem: Ecosystem, source: Source): Promise<readonly string[]> {
+    if (ecosystem.origins === undefined) return [];
+    return await ecosystem.origins({
+      source,
+      document: async (address) => (await this.#document(source, address, []))?.value ?? null,
+    });
+  }
+
+  /** What a parser may ask for. */
+  async context(ecosystem: Ecosystem, source: Source): Promise<ParseContext> {
+    const origins = await this.origins(ecosystem, source);
+    return {
+      source,
+      document: async (address) => (await this.#document(source, address, origins))?.value ?? null,
+    };
+  }
+
+  #document(
+    source: Source,
+    address: DocumentAddress,
+    origins: readonly string[],
   ): Promise<Kept<Document> | null> {
     return this.#documents.load<Document>({
       key: `${keyOf(source)}\n${address.url}\n${address.accept}`,
@@ -59,14 +87,6 @@ export class Indexes {
       make: (document) => document,
       weigh: (document) => document.bytes.length,
     });
-  }
-
-  context(source: Source): ParseContext {
-    return {
-      source,
-      document: async (address, origins) =>
-        (await this.document(source, address, origins))?.value ?? null,
-    };
   }
 }
 

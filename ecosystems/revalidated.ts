@@ -15,6 +15,8 @@ const MAX_FRESH_MS = 300_000;
 const STALE_MS = 24 * 3600_000;
 /** How long a failing upstream is left alone while there is a stale value. */
 const RETRY_MS = 5_000;
+/** How long a provisional value will do. */
+const PROVISIONAL_MS = 60_000;
 
 export interface Kept<T> {
   readonly value: T;
@@ -37,6 +39,8 @@ export interface Wanted<T> {
   make(document: Document): T | Promise<T>;
   /** Bytes it holds. */
   weigh(value: T): number;
+  /** Whether it lacks something that may be had soon: then it is made anew after a minute. */
+  isProvisional?(value: T): boolean;
 }
 
 interface Entry {
@@ -48,6 +52,8 @@ interface Entry {
   confirmedAt: number;
   /** Unix ms of the last failure since then; 0: none. */
   failedAt: number;
+  /** Unix ms when it must be made anew even if upstream did not change. */
+  readonly remakeAt: number;
 }
 
 export class RevalidatedCache {
@@ -84,6 +90,7 @@ export class RevalidatedCache {
 
   #isUsable(entry: Entry, graceMs: number): boolean {
     const now = this.#now();
+    if (now >= entry.remakeAt) return false;
     if (entry.failedAt !== 0) return now - entry.failedAt < RETRY_MS && this.#isGood(entry);
     const fresh = entry.maxAge === null ? graceMs : Math.min(entry.maxAge * 1000, MAX_FRESH_MS);
     return now - entry.confirmedAt < fresh;
@@ -106,8 +113,9 @@ export class RevalidatedCache {
 
   async #ask<T>(wanted: Wanted<T>, held: Entry | undefined): Promise<Entry | null> {
     const { source, address, origins } = wanted;
+    const current = held !== undefined && this.#now() < held.remakeAt ? held : undefined;
     const answer = await this.#upstream.document(source, address, {
-      validators: held?.validators,
+      validators: current?.validators,
       origins,
     });
     if (answer.kind === "missing") {
@@ -121,7 +129,7 @@ export class RevalidatedCache {
       return this.#confirm(held, answer.maxAge);
     }
     const id = await contentId(answer);
-    if (held?.id === id) return this.#confirm(held, answer.maxAge);
+    if (current?.id === id) return this.#confirm(current, answer.maxAge);
     const value = await wanted.make(answer.document);
     const entry: Entry = {
       value,
@@ -130,6 +138,7 @@ export class RevalidatedCache {
       maxAge: answer.maxAge,
       confirmedAt: this.#now(),
       failedAt: 0,
+      remakeAt: wanted.isProvisional?.(value) ? this.#now() + PROVISIONAL_MS : Infinity,
     };
     this.#entries.set(wanted.key, entry, { size: Math.max(1, Math.ceil(wanted.weigh(value))) });
     return entry;

@@ -70,7 +70,8 @@ async function stream(
 ): Promise<Response> {
   const { kept, located, source } = found;
   const { file } = located;
-  const upstream = await deps.upstream.file(source, file.url, { origins: kept.value.origins });
+  const origins = await deps.indexes.origins(exchange.ecosystem, source);
+  const upstream = await deps.upstream.file(source, file.url, { origins });
   if (upstream === null) return missing(exchange, kept.value.name);
   const headers = new Headers({
     "content-type": upstream.type ?? "application/octet-stream",

@@ -15,17 +15,16 @@ export async function servePass(
 ): Promise<Response> {
   const { ecosystem, policy, identity, ip, method } = exchange;
   const source = sourceFor(deps, { ecosystem, name: target.name ?? null, policy, identity });
-  const resolved = ecosystem.passAddress === undefined
-    ? { address: { url: target.path, accept: target.accept }, origins: [] }
-    : await ecosystem.passAddress(target, deps.indexes.context(source));
-  if (resolved === null) {
-    return respond(NOT_FOUND, { json: ecosystem.errorsAsJson === true });
-  }
-  const passed = await deps.upstream.pass(source, resolved.address, {
+  const context = await deps.indexes.context(ecosystem, source);
+  const url = ecosystem.resolvePass === undefined
+    ? target.path
+    : await ecosystem.resolvePass(target, context);
+  if (url === null) return respond(NOT_FOUND, { json: ecosystem.errorsAsJson === true });
+  const passed = await deps.upstream.pass(source, { url, accept: target.accept }, {
     method: target.method,
     body: target.method === "POST" ? await exchange.body() : undefined,
     type: target.method === "POST" ? "application/json" : undefined,
-    origins: resolved.origins,
+    origins: await deps.indexes.origins(ecosystem, source),
   });
   if (target.audit && passed.status === 200 && policy.auditOverride && ecosystem.lifts) {
     const lifted = ecosystem.lifts(passed.bytes);

@@ -1,7 +1,7 @@
 /** The one pipeline of registry traffic: match, load, judge, then an index, a file or a refusal. */
 import type {
   Document,
-  DocumentAddress,
+  Ecosystem,
   Index,
   IndexTarget,
   PageTarget,
@@ -91,7 +91,7 @@ async function serveIndex(deps: Deps, exchange: Exchange, target: IndexTarget): 
   if (kept === null) return missing(exchange, name);
   const client = { org: identity.org, user: identity.user, ip };
   const judgement = await judgeIndex(deps, { kept, policy, client });
-  const document = await secondDocument(deps, { target, index: kept.value, source });
+  const document = await secondDocument(deps, { ecosystem, target, index: kept.value, source });
   if (document === null) return missing(exchange, name);
   const direct = policy.downloads === "direct" && source.partition === "";
   const key = [
@@ -135,20 +135,21 @@ async function serveIndex(deps: Deps, exchange: Exchange, target: IndexTarget): 
 /** undefined: the form needs none; null: upstream has none. */
 async function secondDocument(
   deps: Deps,
-  { target, index, source }: { target: IndexTarget; index: Index; source: Source },
+  { ecosystem, target, index, source }: {
+    ecosystem: Ecosystem;
+    target: IndexTarget;
+    index: Index;
+    source: Source;
+  },
 ): Promise<Kept<Document> | null | undefined> {
-  const { document } = target;
-  if (document === undefined) return undefined;
-  const address: DocumentAddress = typeof document === "function"
-    ? document(index, source)
-    : document;
-  return await deps.indexes.document(source, address, index.origins);
+  const address = target.document ?? index.documentFor?.(target.form) ?? null;
+  return address === null ? undefined : await deps.indexes.document(ecosystem, source, address);
 }
 
 async function servePage(deps: Deps, exchange: Exchange, target: PageTarget): Promise<Response> {
   const { ecosystem, policy, identity, mount } = exchange;
   const source = sourceFor(deps, { ecosystem, name: null, policy, identity });
-  const kept = await deps.indexes.document(source, target.document);
+  const kept = await deps.indexes.document(ecosystem, source, target.document);
   if (kept === null) return missing(exchange, null);
   return serveRendered(deps, exchange, {
     key: `${ecosystem.id} page ${kept.id}\n${target.document.accept}\n${exchange.request.path}\n` +

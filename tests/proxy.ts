@@ -84,7 +84,12 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
   return {
     fetch: (path, init) => app(new Request(`http://proxy.example${path}`, init)),
     listen() {
-      const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, app);
+      const server = Deno.serve({
+        hostname: "127.0.0.1",
+        port: 0,
+        onListen: () => {},
+        onError: () => new Response(null, { status: 500 }),
+      }, app);
       servers.push(server);
       return `http://127.0.0.1:${server.addr.port}`;
     },

@@ -51,7 +51,14 @@ export function serveRegistry(
   const faults: { path: RegExp; fault: Fault }[] = [];
   const stopped = new AbortController();
   const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {}, signal: stopped.signal },
+    {
+      hostname: "127.0.0.1",
+      port: 0,
+      onListen: () => {},
+      // Bodies that break are what a test asked for.
+      onError: () => new Response(null, { status: 500 }),
+      signal: stopped.signal,
+    },
     async (request) => {
       const { pathname, search } = new URL(request.url);
       requests.push({ method: request.method, path: pathname + search, headers: request.headers });
