@@ -2,7 +2,6 @@
  * What the name of a distribution file says. PyPI's indexes give no version
  * per file, so this is where versions come from.
  */
-import * as pep440 from "@renovatebot/pep440";
 import { pypiVersions } from "./versions.ts";
 
 export type FileKind = "wheel" | "sdist" | "other";
@@ -19,6 +18,10 @@ const EXTENSION =
 /** What `bdist_dumb`, `bdist_wininst` and eggs add to the version. */
 const PLATFORM =
   /^(.+?)(?:[.-](?:win32|win-amd64|win-ia64|win-arm\w*|linux-\w+|macosx-[\d.]+-\w+|cygwin-.+)(?:-py\d(?:\.\d+)?)?|-py\d(?:\.\d+)?(?:-.+)?)$/;
+
+/** PEP 440, appendix B; asked several times a file, where reading the whole version would cost too much. */
+const VERSION =
+  /^v?(?:\d+!)?\d+(?:\.\d+)*(?:[-_.]?(?:alpha|beta|preview|pre|a|b|c|rc)[-_.]?\d*)?(?:-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?(?:[-_.]?dev[-_.]?\d*)?(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?$/i;
 
 /** A refused look-up costs an upstream request, so a path may cause only so many. */
 const MOST_NAMES = 5;
@@ -94,7 +97,9 @@ function splits(stem: string, extension = ""): Split[] {
   const separator = extension === ".deb" ? /[-_]/g : /-/g;
   for (const { index } of stem.slice(0, 256).matchAll(separator)) {
     const rest = stem.slice(index + 1);
-    found.push({ name: stem.slice(0, index), rest, rank: rankOf(rest, extension) });
+    const rank = rankOf(rest, extension);
+    found.push({ name: stem.slice(0, index), rest, rank });
+    if (rank === CERTAIN) break;
   }
   return found.sort((a, b) => a.rank - b.rank);
 }
@@ -103,14 +108,14 @@ function splits(stem: string, extension = ""): Split[] {
 function rankOf(rest: string, extension: string): number {
   if (extension === ".whl" || extension === ".egg") {
     const version = rest.split("-", 1)[0].replaceAll("_", "-");
-    return pep440.valid(version) !== null ? CERTAIN : /^v?\d/.test(rest) ? 1 : 2;
+    return VERSION.test(version) ? CERTAIN : /^v?\d/.test(rest) ? 1 : 2;
   }
-  return pep440.valid(rest) !== null ? 1 : /^v?\d/.test(rest) ? 2 : 3;
+  return VERSION.test(rest) ? 1 : /^v?\d/.test(rest) ? 2 : 3;
 }
 
 function withoutPlatform(rest: string, extension: string): string {
   if (extension === ".rpm") return rest.replace(/-[^-]+\.[a-z]\w*$/, "");
   if (extension === ".deb") return rest.replace(/_[a-z0-9]+$/, "");
-  if (pep440.valid(rest) !== null) return rest;
+  if (VERSION.test(rest)) return rest;
   return PLATFORM.exec(rest)?.[1] ?? rest;
 }

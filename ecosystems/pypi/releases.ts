@@ -92,17 +92,17 @@ function instant(text: unknown): number | null {
  * index's own list of versions, where it has one, settles which is meant.
  */
 function spelling(versions: unknown): (version: string) => string {
-  const known = new Map<string, string>();
-  for (const version of Array.isArray(versions) ? versions : []) {
-    if (typeof version !== "string") continue;
-    known.set(version, version);
-    const key = canonical(version);
-    if (!known.has(key)) known.set(key, version);
-  }
+  const listed = (Array.isArray(versions) ? versions : []).filter((version) =>
+    typeof version === "string"
+  );
+  const known = new Map<string, string>(listed.map((version) => [version, version]));
+  // most files spell it as the list does, and normal forms take their time
+  let normal: Map<string, string> | undefined;
   return (version) => {
     let spelled = known.get(version);
     if (spelled === undefined) {
-      spelled = known.get(canonical(version)) ?? version;
+      normal ??= new Map(listed.map((version) => [canonical(version), version]));
+      spelled = normal.get(canonical(version)) ?? version;
       known.set(version, spelled);
     }
     return spelled;

@@ -101,6 +101,8 @@ Deno.test("any text is read as a file name without failing, and never as a long 
   }));
   const started = performance.now();
   projectsOf(`${"1-".repeat(5000)}.tar.gz`);
+  projectsOf(`${"1.0a1".repeat(5000)}-${"1.".repeat(5000)}x.tar.gz`);
+  parseFilename(`demo-${"1_a".repeat(50_000)}.tar.gz`, "demo");
   parseFilename(`${"1.win32-".repeat(5000)}.exe`, "demo");
   assert.ok(performance.now() - started < 500);
 });
