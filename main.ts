@@ -1,6 +1,7 @@
 /** Settings, KV, wiring, crons, Deno.serve: nothing else. */
 // deno-lint-ignore-file no-console -- the terminal is this file's
 import { ECOSYSTEMS, SCHEMES } from "./ecosystems/mod.ts";
+import { keys } from "./policy/store/keys.ts";
 import { openLifts } from "./policy/store/lifts.ts";
 import { openPolicies } from "./policy/store/policies.ts";
 import { openRecords } from "./policy/store/records.ts";
@@ -49,7 +50,7 @@ const app = createApp(wire({
   lifts: openLifts(kv, { schemes: SCHEMES, now }),
   now,
   log,
-  probe: async () => void await kv.get(["meta", "probe"]),
+  probe: async () => void await kv.get(keys.meta("probe")),
 }));
 
 // Its promise settles when the cron ends, which it does not.
