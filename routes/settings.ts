@@ -163,9 +163,9 @@ function readOrgs(env: Env): "open" | "closed" {
 
 function readUpstream(env: Env, ecosystem: Ecosystem): UpstreamSetting {
   const name = `UPSTREAM_${ecosystem.id.toUpperCase()}`;
-  const given = env(name);
-  const url = readUrl(name, given || ecosystem.defaultUpstream());
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  const given = readUrl(name, env(name) || ecosystem.defaultUpstream());
+  if (!given.pathname.endsWith("/")) given.pathname += "/";
+  const url = ecosystem.upstreamBase?.(given) ?? given;
   const { defaultFileOrigins } = ecosystem;
   if (defaultFileOrigins === undefined) return { url: url.href, fileOrigins: [] };
   const files = env(`${name}_FILES`);

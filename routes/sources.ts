@@ -34,7 +34,8 @@ export function sourceFor(
     : `Bearer ${ownToken(deps, registry.tokenEnv)}`;
   const partition = createHash("sha256")
     .update(JSON.stringify([identity.org, registry.url, authorization])).digest("base64url");
-  const url = registry.url.endsWith("/") ? registry.url : `${registry.url}/`;
+  const given = new URL(registry.url.endsWith("/") ? registry.url : `${registry.url}/`);
+  const url = (ecosystem.upstreamBase?.(given) ?? given).href;
   return { ecosystem: id, url, authorization, partition, fileOrigins: [] };
 }
 

@@ -11,6 +11,11 @@ import { projectsOf } from "./filename.ts";
 export const DEFAULT_INDEX = "https://pypi.org/simple/";
 export const DEFAULT_FILES = "https://files.pythonhosted.org";
 
+/** A host alone stands for the simple index it has at the usual place. */
+export function simpleIndex(url: URL): URL {
+  return url.pathname === "/" ? new URL("simple/", url) : url;
+}
+
 /** Addresses relative to the base. Names are normalised; other parts are decoded. */
 export const upstreamAddresses = {
   projects: () => "./",

@@ -1,6 +1,6 @@
 import type { Ecosystem } from "../ecosystem.ts";
 import { INDEX_ACCEPT } from "./accept.ts";
-import { DEFAULT_FILES, DEFAULT_INDEX, upstreamAddresses } from "./addresses.ts";
+import { DEFAULT_FILES, DEFAULT_INDEX, simpleIndex, upstreamAddresses } from "./addresses.ts";
 import { match } from "./match.ts";
 import { refuse } from "./refuse.ts";
 import { readIndex } from "./simple_index.ts";
@@ -13,6 +13,7 @@ export const pypi: Ecosystem = {
   versions: pypiVersions,
   mounts: ["pypi", "files"],
   defaultUpstream: () => DEFAULT_INDEX,
+  upstreamBase: simpleIndex,
   defaultFileOrigins: [DEFAULT_FILES],
   match,
   indexAddress: (name) => ({
