@@ -18,8 +18,10 @@ export type App = (request: Request, info?: ConnectionInfo) => Promise<Response>
 
 /** Names below the base that are the proxy's own. */
 const OWN = new Set(["admin", "why", "health", "setup", ""]);
-/** Clients that mean an npm package by a bare name. */
-const NPM_FAMILY = /^(?:npm|pnpm|yarn|bun|deno|node)\b/i;
+/** Clients that mean an npm package by a bare name; yarn 4 lets `got` name itself. */
+const NPM_FAMILY = /^(?:npm|pnpm|yarn|got|bun|deno|node)\b/i;
+/** The file of an npm package whose name the proxy uses itself, as in `/npm/-/npm-11.0.0.tgz`. */
+const OWN_NAMED_FILE = /^\/([^/]+)\/-\/\1-[^/]+\.tgz$/;
 const CORGI = "application/vnd.npm.install-v1+json";
 /** Largest request body of a registry client (npm's audit of a large tree). */
 const MAX_BODY = 8 * 1024 * 1024;
@@ -62,7 +64,9 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
   }
   const slash = rest.indexOf("/", 1);
   const first = slash < 0 ? rest.slice(1) : rest.slice(1, slash);
-  const isPackage = slash < 0 && first !== "" && isNpmClient(request.headers);
+  const isPackage = slash < 0
+    ? first !== "" && isNpmClient(request.headers)
+    : OWN_NAMED_FILE.test(rest);
   if (OWN.has(first) && !isPackage) {
     if (first === "admin") return deps.admin(withoutPrefix(request, identity));
     if (request.method !== "GET" && request.method !== "HEAD") {
