@@ -22,10 +22,13 @@ export const npm: Ecosystem = {
   lifts: readLifts,
 };
 
-/** These print nothing of a refused file but its address. */
-const PRINTS_ADDRESS = /^(?:pnpm|yarn\/[2-9]|Bun)\b/i;
+/**
+ * bun and yarn 4 (whose requests are by `got`) print nothing of a refused file but
+ * the addresses they were sent to. pnpm and yarn 1 print the first address only.
+ */
+const PRINTS_REDIRECT = /^(?:Bun\/|got\b)/;
 
 function refuse(refusal: Refusal, request: RegistryRequest): Response {
   const agent = request.headers.get("user-agent") ?? "";
-  return PRINTS_ADDRESS.test(agent) ? redirectToWhy(refusal) : refuseAsJson(refusal);
+  return PRINTS_REDIRECT.test(agent) ? redirectToWhy(refusal) : refuseAsJson(refusal);
 }
