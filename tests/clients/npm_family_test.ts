@@ -1,0 +1,140 @@
+/** Each npm-family client from outside: what it installs, what it is refused, and what it prints. */
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { NPM_CLIENTS, type NpmClient } from "./npm_clients.ts";
+import { assertDone, assertRefused, type NpmWorld, npmWorld, type Project } from "./npm_world.ts";
+
+const TREE = ["pkg:npm/%40pottery/cup@1.0.0", "pkg:npm/kettle@1.0.0", "pkg:npm/whistle@1.0.0"];
+const TREE_FILES = [
+  "/@pottery/cup/-/cup-1.0.0.tgz",
+  "/kettle/-/kettle-1.0.0.tgz",
+  "/whistle/-/whistle-1.0.0.tgz",
+];
+
+for (const client of NPM_CLIENTS) {
+  const test = (sentence: string, run: (world: NpmWorld) => Promise<void>, options = {}) =>
+    Deno.test({
+      name: `${client.name} ${sentence}${client.missing === null ? "" : `: ${client.missing}`}`,
+      ignore: client.missing !== null,
+      async fn() {
+        await using world = await npmWorld(client, options);
+        await run(world);
+      },
+    });
+
+  test("installs a tree of old releases, each file on record for its user", async (world) => {
+    const project = await world.project(`${world.base}/o-acme/u-alice/npm/`);
+    assertDone(await project.add("kettle"));
+    await assertTree(project);
+    assert.deepEqual(world.fetched(), TREE_FILES);
+    const records = await world.proxy.installs("acme");
+    assert.deepEqual(records.map((record) => record.purl).sort(), TREE);
+    for (const { org, user, ecosystem, verdict } of records) {
+      assert.deepEqual([org, user, ecosystem, verdict], ["acme", "alice", "npm", "allow"]);
+    }
+    assert.deepEqual(await world.proxy.installs(), []);
+  });
+
+  test("gets an older release for `latest` while the newest is young", async (world) => {
+    const project = await world.project(`${world.base}/npm/`);
+    assertDone(await project.add("kettle@latest"));
+    await assertTree(project);
+  });
+
+  test("installs a scoped package by a range without its young release", async (world) => {
+    const project = await world.project(`${world.base}/npm/`);
+    assertDone(await project.add("@pottery/cup@^1.0.0"));
+    assert.equal(load(project, "@pottery/cup"), "@pottery/cup@1.0.0");
+    assert.deepEqual((await world.proxy.installs()).map(({ purl }) => purl), [TREE[0]]);
+  });
+
+  test("is refused a pinned young release and says so", async (world) => {
+    const project = await world.project(`${world.base}/npm/`);
+    assertRefused(await project.add("whistle@1.1.0"), client.pinned(world.base));
+    assert.deepEqual(world.fetched(), []);
+  });
+
+  test("is refused the file of a young release that a lockfile names", async (world) => {
+    const lock = await lockedDirectly(client, world, "whistle@1.1.0");
+    const before = world.fetched();
+    const project = await world.project(`${world.base}/npm/`, {
+      files: { ...lock, ...client.unguarded },
+    });
+    assertRefused(await project.frozen(), client.file(world.base));
+    assert.equal(await project.exists("node_modules/whistle/index.js"), false);
+    assert.deepEqual(await world.proxy.installs(), []);
+    const refusals = await world.proxy.refusals();
+    assert.deepEqual([...new Set(refusals.map(({ purl }) => purl))], ["pkg:npm/whistle@1.1.0"]);
+    assert.equal(refusals[0].code, "min_age");
+    assert.deepEqual(world.fetched(), before);
+  });
+
+  test("installs from a lockfile of the public registry, on record each time", async (world) => {
+    const lock = await lockedDirectly(client, world, "@pottery/cup@1.0.0");
+    world.registry.requests.splice(0);
+    for (const time of [1, 2]) {
+      const project = await world.project(`${world.base}/npm/`, { files: lock });
+      assertDone(await project.frozen());
+      assert.equal(load(project, "@pottery/cup"), "@pottery/cup@1.0.0");
+      const records = await world.proxy.installs();
+      assert.deepEqual(records.map(({ purl }) => purl), Array(time).fill(TREE[0]));
+      assert.deepEqual(world.fetched(), [TREE_FILES[0]]);
+    }
+  });
+
+  test("sends its token for indexes and files, and gets nothing without one", async (world) => {
+    const { secret } = await world.proxy.deps.tokens.create({
+      org: "acme",
+      user: "bob",
+      role: "client",
+      expires: null,
+      by: "test",
+    });
+    const address = `${world.base}/o-acme/npm/`;
+    const nobody = await world.project(address);
+    assertRefused(await nobody.add("kettle"), []);
+    assert.deepEqual(world.registry.requests, []);
+    const project = await world.project(address, { token: secret });
+    assertDone(await project.add("kettle"));
+    await assertTree(project);
+    const records = await world.proxy.installs("acme");
+    assert.deepEqual(records.map(({ user, purl }) => `${user} ${purl}`).sort(), [
+      `bob ${TREE[0]}`,
+      `bob ${TREE[1]}`,
+      `bob ${TREE[2]}`,
+    ]);
+  }, { policies: { acme: { auth: "token" } } });
+
+  test("installs a package named like a page of the proxy from the root", async (world) => {
+    world.registry.publish({ name: "health", version: "1.0.0" });
+    const project = await world.project(`${world.base}/`);
+    assertDone(await project.add("health"));
+    assert.equal(load(project, "health"), "health@1.0.0");
+  });
+}
+
+/** The files of a project that was installed without the proxy, now with the proxy's addresses. */
+async function lockedDirectly(client: NpmClient, world: NpmWorld, spec: string) {
+  const project = await world.project(world.registry.url, { files: client.unguarded });
+  assertDone(await project.add(spec));
+  const lock = await project.read(client.lockfile);
+  return {
+    "package.json": await project.read("package.json"),
+    [client.lockfile]: lock.replaceAll(world.registry.url, `${world.base}/npm/`),
+  };
+}
+
+async function assertTree(project: Project): Promise<void> {
+  assert.deepEqual(load(project, "kettle"), [
+    "kettle@1.0.0",
+    "whistle@1.0.0",
+    "@pottery/cup@1.0.0",
+  ]);
+  assert.ok(await project.exists("node_modules/.bin/kettle"));
+}
+
+/** What the installed package exports. */
+function load(project: Project, name: string): unknown {
+  return createRequire(join(project.project, "package.json"))(name);
+}
