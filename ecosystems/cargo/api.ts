@@ -3,7 +3,7 @@ import type { Trust } from "../../policy/types.ts";
 import type { Document, ParseContext, Rendered } from "../ecosystem.ts";
 import { InvalidMetadata, UpstreamError } from "../errors.ts";
 import { crateDocument, type RegistryConfig } from "./config.ts";
-import { isRecord, readJson } from "./json.ts";
+import { isRecord, readJson } from "../json.ts";
 import { cargoVersions } from "./versions.ts";
 
 /** What the API knows of a version, and the index may not. */

@@ -1,7 +1,7 @@
 /** A registry's `config.json`, and the addresses that follow from it. */
 import type { Document, DocumentAddress, MountView, ParseContext, Rendered } from "../ecosystem.ts";
 import { InvalidMetadata } from "../errors.ts";
-import { isRecord, readJson } from "./json.ts";
+import { isRecord, readJson } from "../json.ts";
 import { prefixOf } from "./paths.ts";
 
 export interface RegistryConfig {

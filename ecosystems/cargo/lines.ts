@@ -1,6 +1,6 @@
 /** The lines of an index file: one JSON object per version. */
 import { InvalidMetadata } from "../errors.ts";
-import { isRecord } from "./json.ts";
+import { isRecord } from "../json.ts";
 import { isVersion } from "./paths.ts";
 import { cargoVersions } from "./versions.ts";
 

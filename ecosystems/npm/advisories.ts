@@ -1,5 +1,5 @@
 import { InvalidMetadata } from "../errors.ts";
-import { isRecord } from "./layout.ts";
+import { isRecord, readJson } from "../json.ts";
 
 /** The vulnerable ranges of one package, as an advisory answer gives them. */
 export interface Vulnerable {
@@ -13,12 +13,7 @@ export interface Vulnerable {
  * Throws InvalidMetadata.
  */
 export function readLifts(answer: Uint8Array): Vulnerable[] {
-  let document: unknown;
-  try {
-    document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(answer));
-  } catch (cause) {
-    throw new InvalidMetadata("Cannot read the advisories: they are no JSON", { cause });
-  }
+  const document = readJson(answer, "the advisories");
   if (!isRecord(document)) {
     throw new InvalidMetadata("Cannot read the advisories: they are no object");
   }

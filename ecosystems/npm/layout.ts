@@ -4,6 +4,7 @@
  * rendered by the same code.
  */
 import { InvalidMetadata } from "../errors.ts";
+import { isRecord } from "../json.ts";
 import { KeyTable, parseSlice, skipSpace, skipValue, stringAt, walkObject } from "./json_scan.ts";
 
 /** A member of an object: its key with quotes, up to the end of its value. */
@@ -209,8 +210,4 @@ function readTags(value: unknown): Record<string, string> {
 function readRecord(value: unknown, what: string): Record<string, unknown> {
   if (!isRecord(value)) throw new InvalidMetadata(`Cannot read ${what}: it is no object`);
   return value;
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

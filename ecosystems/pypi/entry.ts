@@ -4,9 +4,9 @@
  * of its provenance. Those are slots; rendering 5,000 files is putting strings
  * together. HTML, which few clients still ask for, is made from that text.
  */
+import { isRecord } from "../json.ts";
 import { escapeHtml } from "./html.ts";
 import type { PageFile } from "./page.ts";
-import { isRecord } from "./read.ts";
 
 const URL_SLOT = 0;
 const YANKED_SLOT = 1;

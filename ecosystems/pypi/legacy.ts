@@ -5,8 +5,9 @@
 import type { Release } from "../../policy/types.ts";
 import type { Document, Rendered, View, Withheld } from "../ecosystem.ts";
 import { InvalidMetadata } from "../errors.ts";
+import { isRecord } from "../json.ts";
 import type { Entry } from "./entry.ts";
-import { isRecord, parseJson } from "./read.ts";
+import { parseJson } from "./read.ts";
 import { pypiVersions } from "./versions.ts";
 import { withheldReason } from "./withheld.ts";
 

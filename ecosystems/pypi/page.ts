@@ -1,10 +1,11 @@
 /** A project's page in the simple index, read: one shape for both forms it comes in. */
 import type { Document } from "../ecosystem.ts";
 import { InvalidMetadata } from "../errors.ts";
+import { isRecord } from "../json.ts";
 import { MEDIA_TYPES } from "./accept.ts";
 import { fileAddress } from "./addresses.ts";
 import { readHtmlPage } from "./page_html.ts";
-import { checkMeta, isRecord, parseJson } from "./read.ts";
+import { checkMeta, parseJson } from "./read.ts";
 import { pypiVersions } from "./versions.ts";
 
 export interface ProjectPage {

@@ -1,9 +1,10 @@
 /** The list of all projects (`simple/`), in either form. Names only: nothing in it is judged. */
 import type { Document, Rendered } from "../ecosystem.ts";
 import { InvalidMetadata } from "../errors.ts";
+import { isRecord } from "../json.ts";
 import { type Form, MEDIA_TYPES } from "./accept.ts";
 import { escapeHtml, readTags } from "./html.ts";
-import { checkMeta, isRecord, parseJson, parseText } from "./read.ts";
+import { checkMeta, parseJson, parseText } from "./read.ts";
 import { pypiVersions } from "./versions.ts";
 
 /** PyPI's own list is 40 MB, so one that is in the right form already is passed on as it is. */

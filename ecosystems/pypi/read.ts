@@ -1,10 +1,7 @@
 /** The checks that every document of an upstream goes through first. */
 import type { Document } from "../ecosystem.ts";
 import { InvalidMetadata } from "../errors.ts";
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+import { isRecord, readJson } from "../json.ts";
 
 /** Throws InvalidMetadata if it is not UTF-8. */
 export function parseText(document: Document): string {
@@ -17,13 +14,7 @@ export function parseText(document: Document): string {
 
 /** Throws InvalidMetadata if it is not one JSON object. */
 export function parseJson(document: Document): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(parseText(document));
-  } catch (cause) {
-    if (cause instanceof InvalidMetadata) throw cause;
-    throw new InvalidMetadata(`Cannot read ${document.url} as JSON`, { cause });
-  }
+  const value = readJson(document.bytes, document.url);
   if (isRecord(value)) return value;
   throw new InvalidMetadata(`Cannot read ${document.url} as a JSON object`);
 }

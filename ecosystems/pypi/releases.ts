@@ -2,9 +2,9 @@
 import * as pep440 from "@renovatebot/pep440";
 import type { Digest, Release, ReleaseFile } from "../../policy/types.ts";
 import { InvalidMetadata } from "../errors.ts";
+import { isRecord } from "../json.ts";
 import { parseFilename } from "./filename.ts";
 import type { PageFile, ProjectPage } from "./page.ts";
-import { isRecord } from "./read.ts";
 
 /** Strongest first. */
 const ALGORITHMS = [

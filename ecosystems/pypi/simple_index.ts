@@ -1,12 +1,12 @@
 import type { Digest, Release, ReleaseFile } from "../../policy/types.ts";
 import type { Document, Index, Located, Rendered, Source, View } from "../ecosystem.ts";
+import { isRecord } from "../json.ts";
 import { type Form, MEDIA_TYPES } from "./accept.ts";
 import { decodePath, integrityBase, mountedProvenance, servedPath } from "./addresses.ts";
 import { type Entry, entryHtml, entryJson, entryWeight, prepareEntry } from "./entry.ts";
 import { escapeHtml } from "./html.ts";
 import { renderLegacy } from "./legacy.ts";
 import { type ProjectPage, readPage } from "./page.ts";
-import { isRecord } from "./read.ts";
 import { companionDigest, readReleases } from "./releases.ts";
 import { withheldReason } from "./withheld.ts";
 

@@ -1,4 +1,4 @@
-import { InvalidMetadata } from "../errors.ts";
+import { InvalidMetadata } from "./errors.ts";
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
