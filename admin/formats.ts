@@ -88,9 +88,15 @@ function csvLine(fields: readonly string[]): string {
   return fields.map(csvField).join(",") + "\r\n";
 }
 
-/** A spreadsheet would run a field as a formula if it began like one (https://owasp.org/www-community/attacks/CSV_Injection). */
+/**
+ * A spreadsheet would run a field as a formula if it began like one
+ * (https://owasp.org/www-community/attacks/CSV_Injection). A number is none, and
+ * what begins with `@`, as npm's scoped names do, only where it calls something.
+ */
+const FORMULA = /^(?:[=\t\r]|[+-](?!\d+(?:\.\d+)?$)|@[^]*\()/;
+
 function csvField(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = FORMULA.test(text) ? `'${text}` : text;
   const printed = safe.split(/(\r?\n|\t)/).map((part, at) => at % 2 ? part : visible(part)).join(
     "",
   );

@@ -26,11 +26,15 @@ Deno.test("CSV is quoted as RFC 4180 says", () => {
 });
 
 Deno.test("CSV holds nothing that a spreadsheet runs as a formula", () => {
-  for (const begin of ["=", "+", "-", "@", "\t", "\r"]) {
-    const [, field] = toCsv([{ a: `${begin}cmd` }], ["a"]).split("\r\n");
-    assert.match(field, /^"?'/, JSON.stringify(begin));
+  for (
+    const formula of ["=cmd", "+cmd", "-cmd", "-1+2", "+1()", "@SUM(1)", "@a\nb(1)", "\tx", "\rx"]
+  ) {
+    const [, field] = toCsv([{ a: formula }], ["a"]).split("\r\n");
+    assert.match(field, /^"?'/, JSON.stringify(formula));
   }
-  assert.equal(toCsv([{ a: "a=1" }], ["a"]), "a\r\na=1\r\n");
+  for (const harmless of ["a=1", "@scope/name", "@scope/name@1.0.0", "-12", "+3.5"]) {
+    assert.equal(toCsv([{ a: harmless }], ["a"]), `a\r\n${harmless}\r\n`);
+  }
 });
 
 Deno.test("no format lets a text control the terminal or reorder a line", async () => {
