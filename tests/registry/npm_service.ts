@@ -66,7 +66,16 @@ function search(text: string, stored: ReadonlyMap<string, Stored>): unknown {
   const objects = [...stored.values()]
     .filter((entry) => entry.packages.size > 0 && entry.name.includes(text))
     .map(({ name, tags }) => ({
-      package: { name, version: tags.latest, description: `${name} of the test registry` },
+      package: {
+        name,
+        version: tags.latest,
+        description: `${name} of the test registry`,
+        keywords: [],
+        maintainers: [{ username: "maintainer", email: "maintainer@packages.example" }],
+        publisher: { username: "maintainer", email: "maintainer@packages.example" },
+        date: LONG_AGO,
+        links: {},
+      },
       score: { final: 1, detail: { quality: 1, popularity: 1, maintenance: 1 } },
       searchScore: 1,
     }));
