@@ -1,18 +1,21 @@
+import { guarded } from "../policy/store/timeout.ts";
 import type { Deps } from "./deps.ts";
 
+/** Who probes gives up soon, and a store that takes longer is of no use. */
+const TIMEOUT_MS = 3_000;
+
 /** `GET /health`: whether this process can do its work. Upstreams are named, not asked. */
-export async function serveHealth(deps: Deps): Promise<Response> {
+export async function serveHealth(
+  { settings, probe }: Pick<Deps, "settings" | "probe">,
+  { timeoutMs = TIMEOUT_MS }: { timeoutMs?: number } = {},
+): Promise<Response> {
   const upstreams = Object.fromEntries(
-    [...deps.settings.upstreams].map(([id, { url }]) => [id, new URL(url).origin]),
+    [...settings.upstreams].map(([id, { url }]) => [id, new URL(url).origin]),
   );
-  const headers = { "cache-control": "no-store" };
-  try {
-    await deps.probe();
-    return Response.json({ status: "ok", store: "ok", upstreams }, { headers });
-  } catch {
-    return Response.json({ status: "unavailable", store: "unavailable", upstreams }, {
-      status: 503,
-      headers,
-    });
-  }
+  const store = await guarded("answer a probe", timeoutMs, probe)
+    .then(() => "ok" as const, () => "unavailable" as const);
+  return Response.json({ status: store, store, upstreams }, {
+    status: store === "ok" ? 200 : 503,
+    headers: { "cache-control": "no-store" },
+  });
 }

@@ -4,14 +4,21 @@ import { html, raw } from "@hono/hono/html";
 type Html = ReturnType<typeof html>;
 
 const STYLE = `
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-pre { padding: .75rem 1rem; overflow-x: auto; background: #8881; border-radius: .4rem; }
-code { font: 0.9em ui-monospace, monospace; }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #8884; }
-tr.deny td:nth-child(2) { color: #c22; font-weight: 600; } tr.warn td:nth-child(2) { color: #a60; }
+:root { color-scheme: light dark; --line: #8885; --soft: #8881; --deny: #c0282d; --warn: #9a6200; --allow: #2b7a3d; }
+@media (prefers-color-scheme: dark) { :root { --deny: #ff7b7b; --warn: #e8b04b; --allow: #71c887; } }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 58rem; margin: 2.5rem auto; padding: 0 1.25rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; overflow-wrap: anywhere; margin-bottom: .5rem; }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
+h3 { font-size: 1rem; margin: 1.25rem 0 .4rem; } small { font-weight: normal; opacity: .75; }
+a { color: inherit; overflow-wrap: anywhere; }
+pre { margin: .25rem 0; padding: .6rem .9rem; overflow-x: auto; background: var(--soft); border-radius: .4rem; }
+code { font: .9em ui-monospace, monospace; } summary { cursor: pointer; font-size: .9rem; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; margin-top: 1rem; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line); }
+td:first-child { overflow-wrap: anywhere; font-weight: 600; } td:last-child { white-space: nowrap; }
+.deny .verdict, .warn .verdict { font-weight: 600; }
+.deny .verdict { color: var(--deny); } .warn .verdict { color: var(--warn); } .allow .verdict { color: var(--allow); }
+.notice { padding: .6rem .9rem; border-left: .3rem solid var(--deny); background: var(--soft); }
 `;
 
 /** A whole page. */
@@ -33,10 +40,11 @@ export async function page(
       </body>
     </html>
   `;
-  return new Response(String(text), {
+  return new Response(String(text).trimStart(), {
     status,
     headers: {
       "content-type": "text/html; charset=utf-8",
+      "cache-control": "no-store",
       "content-security-policy":
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
       "x-content-type-options": "nosniff",

@@ -6,55 +6,151 @@ import { page } from "./page.ts";
 /** One client and what to type. */
 interface Client {
   readonly name: string;
-  readonly commands: string;
+  /** Where `text` goes: a file's name; absent: a terminal. */
+  readonly file?: string;
+  readonly text: string;
+  /** The same with a token, where that looks different. */
+  readonly token?: { readonly file?: string; readonly text: string };
 }
 
-/** The set-up of every client for one base address. */
-export function clientsFor(base: string): readonly Client[] {
-  const registry = `${base}/npm/`;
-  const simple = `${base}/pypi/simple/`;
+interface Group {
+  readonly title: string;
+  readonly clients: readonly Client[];
+}
+
+const TOKEN = "pp_…";
+
+/**
+ * The set-up of every client for one base address.
+ * @param base without trailing slash
+ */
+export function clientsFor(base: string): readonly Group[] {
   return [
-    { name: "npm, pnpm, bun, deno", commands: `npm config set registry ${registry}` },
-    { name: "pnpm alone", commands: `pnpm config set registry ${registry}` },
-    { name: "yarn 1", commands: `yarn config set registry ${registry}` },
+    { title: "JavaScript", clients: javascript(base) },
+    { title: "Python", clients: python(`${base}/pypi/simple/`) },
+    { title: "Rust", clients: rust(`sparse+${base}/cargo/`) },
+  ];
+}
+
+function javascript(base: string): Client[] {
+  const registry = `${base}/npm/`;
+  const auth = `${registry.slice(registry.indexOf("//"))}:_authToken=${TOKEN}`;
+  const npmrc = { file: ".npmrc", text: auth };
+  const { protocol, hostname } = new URL(base);
+  const plain = protocol === "http:"
+    ? `\nyarn config set -H --json unsafeHttpWhitelist '["${hostname}"]'`
+    : "";
+  return [
+    { name: "npm", text: `npm config set registry ${registry}`, token: npmrc },
+    { name: "pnpm", text: `pnpm config set registry ${registry}`, token: npmrc },
+    {
+      name: "yarn 1",
+      text: `yarn config set registry ${registry}`,
+      token: { file: ".npmrc", text: `${auth}\nalways-auth=true` },
+    },
     {
       name: "yarn 4",
-      commands: `yarn config set -H npmRegistryServer ${registry}` +
-        (base.startsWith("http:")
-          ? `\nyarn config set -H --json unsafeHttpWhitelist '["${new URL(base).hostname}"]'`
-          : ""),
+      text: `yarn config set -H npmRegistryServer ${registry}${plain}`,
+      token: { file: ".yarnrc.yml", text: `npmAuthToken: "${TOKEN}"\nnpmAlwaysAuth: true` },
     },
-    { name: "bun, per project (bunfig.toml)", commands: `[install]\nregistry = "${registry}"` },
-    { name: "pip", commands: `pip config set global.index-url ${simple}` },
-    { name: "uv (uv.toml)", commands: `[[index]]\nurl = "${simple}"\ndefault = true` },
-    { name: "Poetry", commands: `poetry source add --priority=primary proxy ${simple}` },
     {
-      name: "cargo (~/.cargo/config.toml)",
-      commands: `[source.crates-io]\nreplace-with = "proxy"\n\n` +
-        `[source.proxy]\nregistry = "sparse+${base}/cargo/"`,
+      name: "bun",
+      file: "bunfig.toml",
+      text: `[install]\nregistry = "${registry}"`,
+      token: {
+        file: "bunfig.toml",
+        text: `[install]\nregistry = { url = "${registry}", token = "${TOKEN}" }`,
+      },
+    },
+    { name: "deno", file: ".npmrc", text: `registry=${registry}`, token: npmrc },
+  ];
+}
+
+function python(simple: string): Client[] {
+  const withToken = simple.replace("://", `://token:${TOKEN}@`);
+  return [
+    {
+      name: "pip",
+      text: `pip config set global.index-url ${simple}`,
+      token: { text: `pip config set global.index-url ${withToken}` },
+    },
+    {
+      name: "uv",
+      file: "uv.toml",
+      text: `[[index]]\nname = "proxy"\nurl = "${simple}"\ndefault = true`,
+      token: { text: `export UV_INDEX_PROXY_USERNAME=token UV_INDEX_PROXY_PASSWORD=${TOKEN}` },
+    },
+    {
+      name: "Poetry",
+      text: `poetry source add --priority=primary proxy ${simple}`,
+      token: { text: `poetry config http-basic.proxy token ${TOKEN}` },
     },
   ];
 }
 
+function rust(index: string): Client[] {
+  const file = ".cargo/config.toml";
+  const replaced = '[source.crates-io]\nreplace-with = "proxy"\n\n';
+  return [{
+    name: "cargo",
+    file,
+    text: `${replaced}[source.proxy]\nregistry = "${index}"`,
+    token: {
+      file,
+      text: `${replaced}[registries.proxy]\nindex = "${index}"\n\n` +
+        `# then: cargo login --registry proxy`,
+    },
+  }];
+}
+
 /** `GET <base>/` and `GET <base>/setup`. */
-export function serveSetup({ base, org }: Pick<Identified, "base" | "org">): Promise<Response> {
+export function serveSetup(
+  { base, org, user }: Pick<Identified, "base" | "org" | "user">,
+): Promise<Response> {
   const address = `${base.origin}${base.prefix}`;
+  const why = `${address}/why/pkg:npm/lodash`;
+  const named = `${base.origin}/o-ORG/u-USER/npm/`;
   return page({
     title: "Package Proxy",
-    body: html`<h1>Package Proxy</h1>
-<p>This address stands between your package manager and the public registries. It lets through what the
-policy of the org “${org}” allows, says why it holds something back, and remembers what was installed.
-Ask about a package at <code>${address}/why/pkg:npm/lodash</code>.</p>
-${
-      clientsFor(address).map(({ name, commands }) =>
+    body: html`
+      <h1>Package Proxy</h1>
+      <p>
+        This address stands between your package manager and the public registries. It lets through what
+        the policy of the org <strong>${org}</strong> allows, says why it holds something back, and keeps
+        a record of what was installed.${user === "" ? "" : ` You are ${user}.`}
+      </p>
+      <p>Ask about any package: <a href="${why}"><code>${why}</code></a></p>
+      ${clientsFor(address).map(({ title, clients }) =>
         html`
-          <h2>${name}</h2>
-          <pre><code>${commands}</code></pre>
+          <h2>${title}</h2>
+          ${clients.map(oneClient)}
         `
-      )
-    }<h2>Who you are</h2>
-<p>Where the org asks for a name or a token, put it into the address
-(<code>${base.origin}/o-ORG/u-USER/npm/</code>) or give the token as the password. Tokens begin with
-<code>pp_</code> and come from your administrator.</p>`,
+      )}
+      <h2>Who you are</h2>
+      <p>
+        Where the org asks for a name, put it into the address:
+        <code>${named}</code>. Where it asks for a token, set it as shown under
+        “with a token”. Tokens begin with <code>pp_</code> and come from your administrator.
+      </p>
+    `,
   });
+}
+
+function oneClient({ name, token, ...plain }: Client) {
+  return html`
+    <h3>${name}${inFile(plain.file)}</h3>
+    <pre><code>${plain.text}</code></pre>
+    ${token === undefined ? "" : html`
+      <details>
+        <summary>with a token${inFile(token.file)}</summary>
+        <pre><code>${token.text}</code></pre>
+      </details>
+    `}
+  `;
+}
+
+function inFile(file: string | undefined) {
+  return file === undefined ? "" : html`
+    <small>in <code>${file}</code></small>
+  `;
 }

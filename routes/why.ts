@@ -1,41 +1,16 @@
 /** `/why/<purl>`: every version's verdict under this org's policy, for people, terminals and programs. */
-import { html } from "@hono/hono/html";
 import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
 import { instant } from "../ecosystems/refusal.ts";
 import { parsePurl, purl } from "../policy/purl.ts";
-import type { JudgedFinding, Judgement, Verdict } from "../policy/types.ts";
+import type { Judgement } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { NOT_FOUND, problemOf, respond } from "./errors.ts";
 import { staleHeaders } from "./exchange.ts";
+import { type Explained, type Explanation, EXPLANATION_TYPES, present } from "./explanation.ts";
 import { demand, type Identified } from "./identity.ts";
 import { judgeIndex } from "./judgements.ts";
-import { page } from "./page.ts";
 import { preferredType } from "./prefers.ts";
 import { sourceFor } from "./sources.ts";
-
-/** One release and its verdict, as the JSON answer has it. */
-interface Explained {
-  version: string;
-  filename?: string;
-  verdict: Verdict["action"];
-  code: string | null;
-  reason: string | null;
-  until: string | null;
-  published: string | null;
-  findings: readonly JudgedFinding[];
-}
-
-interface Explanation {
-  purl: string;
-  ecosystem: string;
-  package: string;
-  org: string;
-  policy: string;
-  /** Newest first. */
-  versions: Explained[];
-}
-
-const TYPES = ["application/json", "text/html", "text/plain"] as const;
 
 /**
  * Explains a package, or one version of it.
@@ -52,7 +27,7 @@ export async function serveWhy(
     request: Request;
   },
 ): Promise<Response> {
-  const type = preferredType(request.headers.get("accept"), TYPES, "text/plain");
+  const type = preferredType(request.headers.get("accept"), EXPLANATION_TYPES, "text/plain");
   const json = type === "application/json";
   try {
     if (deps.settings.orgs === "closed" && !await deps.policies.has(identity.org)) {
@@ -76,11 +51,15 @@ export async function serveWhy(
     if (kept === null) return respond(NOT_FOUND, { json });
     const client = { org: identity.org, user: identity.user, ip };
     const judgement = await judgeIndex(deps, { kept, policy, client });
-    const explanation = explain(kept.value, judgement, { ecosystem, version, identity });
+    const explanation = explain(kept.value, judgement, {
+      ecosystem,
+      version,
+      org: identity.org,
+      revision: policy.revision,
+    });
     if (version !== undefined && explanation.versions.length === 0) {
       return respond(NOT_FOUND, { json });
     }
-    explanation.policy = policy.revision;
     return await present(explanation, {
       type,
       status: withheld === null ? 200 : 403,
@@ -131,10 +110,11 @@ function refusedInShort(
 function explain(
   index: Index,
   judgement: Judgement,
-  { ecosystem, version, identity }: {
+  { ecosystem, version, org, revision }: {
     ecosystem: Ecosystem;
     version: string | undefined;
-    identity: Identified;
+    org: string;
+    revision: string;
   },
 ): Explanation {
   const { compare, purlType } = ecosystem.versions;
@@ -157,81 +137,10 @@ function explain(
     purl: purl(purlType, index.name, version),
     ecosystem: ecosystem.id,
     package: index.name,
-    org: identity.org,
-    policy: "",
+    org,
+    policy: revision,
     versions: versions
       .filter((entry) => version === undefined || compare(entry.version, version) === 0)
       .toSorted((a, b) => compare(b.version, a.version)),
   };
 }
-
-function present(
-  explanation: Explanation,
-  { type, status, extra }: {
-    type: (typeof TYPES)[number];
-    status: number;
-    extra?: Readonly<Record<string, string>>;
-  },
-): Response | Promise<Response> {
-  const headers = { "cache-control": "no-store", "vary": "Accept, Authorization", ...extra };
-  if (type === "application/json") return Response.json(explanation, { status, headers });
-  if (type === "text/html") return page(asPage(explanation), { status, headers });
-  return new Response(asText(explanation), {
-    status,
-    headers: { "content-type": "text/plain; charset=utf-8", ...headers },
-  });
-}
-
-function asText({ purl, org, versions }: Explanation): string {
-  const withheld = versions.filter((entry) => entry.verdict === "deny").length;
-  const lines = versions.map((entry) => `${entry.filename ?? entry.version}  ${line(entry)}`);
-  return [
-    `${purl} for the org "${org}": ${withheld} of ${versions.length} withheld`,
-    ...lines,
-    "",
-  ].join("\n");
-}
-
-function line({ verdict, code, reason, published, findings }: Explained): string {
-  if (code !== null) return `${verdict === "deny" ? "withheld" : "warned of"} (${code}): ${reason}`;
-  const waived = findings.filter((finding) => finding.waived !== null)
-    .map((finding) => `${finding.code} waived by ${finding.waived}`);
-  return ["allowed", published === null ? "" : `published ${published}`, ...waived]
-    .filter((part) => part !== "").join(", ");
-}
-
-function asPage(explanation: Explanation) {
-  const { purl, org, versions } = explanation;
-  return {
-    title: `Why: ${purl}`,
-    body: html`
-      <h1>${purl}</h1>
-      <p>Every version's verdict under the policy of the org “${org}”, newest first.</p>
-      <table>
-        <thead>
-          <tr>
-            <th>Version</th>
-            <th>Verdict</th>
-            <th>Reason</th>
-            <th>Published</th>
-            <th>Available from</th>
-          </tr>
-        </thead>
-        <tbody>
-      ${versions.map((entry) =>
-        html`
-          <tr class="${entry.verdict}">
-            <td>${entry.filename ?? entry.version}</td>
-            <td>${WORDS[entry.verdict]}</td>
-            <td>${entry.code === null ? "" : `${entry.code}: ${entry.reason}`}</td>
-            <td>${entry.published ?? "unknown"}</td>
-            <td>${entry.until ?? ""}</td>
-          </tr>
-        `
-      )}</tbody>
-      </table>
-    `,
-  };
-}
-
-const WORDS = { allow: "allowed", warn: "allowed, with a warning", deny: "withheld" } as const;

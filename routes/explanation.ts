@@ -1,0 +1,127 @@
+/** What `/why/` says of a package: to people, terminals and programs. */
+import { html } from "@hono/hono/html";
+import type { JudgedFinding, Verdict } from "../policy/types.ts";
+import { page } from "./page.ts";
+
+/** One release and its verdict, as the JSON answer has it. */
+export interface Explained {
+  readonly version: string;
+  /** Where files of one version are judged one by one (PyPI). */
+  readonly filename?: string;
+  readonly verdict: Verdict["action"];
+  readonly code: string | null;
+  readonly reason: string | null;
+  /** RFC 3339; null: not known. */
+  readonly until: string | null;
+  /** RFC 3339; null: the registry does not say. */
+  readonly published: string | null;
+  readonly findings: readonly JudgedFinding[];
+}
+
+export interface Explanation {
+  readonly purl: string;
+  readonly ecosystem: string;
+  readonly package: string;
+  readonly org: string;
+  /** Revision of the policy. */
+  readonly policy: string;
+  /** Newest first. */
+  readonly versions: readonly Explained[];
+}
+
+export const EXPLANATION_TYPES = ["application/json", "text/html", "text/plain"] as const;
+
+/** The answer in the form asked for. */
+export function present(
+  explanation: Explanation,
+  { type, status, extra }: {
+    type: (typeof EXPLANATION_TYPES)[number];
+    status: number;
+    extra?: Readonly<Record<string, string>>;
+  },
+): Response | Promise<Response> {
+  const headers = { "cache-control": "no-store", "vary": "Accept, Authorization", ...extra };
+  if (type === "application/json") return Response.json(explanation, { status, headers });
+  if (type === "text/html") {
+    return page(asPage(explanation, { refused: status === 403 }), { status, headers });
+  }
+  return new Response(asText(explanation), {
+    status,
+    headers: {
+      "content-type": "text/plain; charset=utf-8",
+      "x-content-type-options": "nosniff",
+      ...headers,
+    },
+  });
+}
+
+function countWithheld({ versions }: Explanation): string {
+  const withheld = versions.filter((entry) => entry.verdict === "deny").length;
+  return `${withheld} of ${versions.length} withheld`;
+}
+
+/** Exceptions and audits that let a release through. */
+function waivers({ findings }: Explained): string[] {
+  return findings.filter(({ waived }) => waived !== null)
+    .map(({ code, waived }) => `${code} waived by ${waived?.replace("_", " ")}`);
+}
+
+function asText(explanation: Explanation): string {
+  const { purl, org, versions } = explanation;
+  return [
+    `${purl} for the org "${org}": ${countWithheld(explanation)}`,
+    ...versions.map((entry) => `${entry.filename ?? entry.version}  ${line(entry)}`),
+    "",
+  ].join("\n");
+}
+
+function line(entry: Explained): string {
+  const { verdict, code, reason, published } = entry;
+  if (code !== null) return `${verdict === "deny" ? "withheld" : "warned of"} (${code}): ${reason}`;
+  const when = published === null ? [] : [`published ${published}`];
+  return ["allowed", ...when, ...waivers(entry)].join(", ");
+}
+
+function asPage(explanation: Explanation, { refused }: { refused: boolean }) {
+  const { purl, org, policy, versions } = explanation;
+  return {
+    title: `Why: ${purl}`,
+    body: html`
+      <h1>${purl}</h1>
+      ${refused
+        ? html`<p class="notice">Your client was refused this file. The reason is below.</p>`
+        : ""}
+      <p>
+        Every version's verdict under the policy of the org <strong>${org}</strong>
+        (revision <code>${policy}</code>), newest first: ${countWithheld(explanation)}.
+      </p>
+      <table>
+        <thead>
+          <tr>
+            <th>Version</th>
+            <th>Verdict</th>
+            <th>Reason</th>
+            <th>Published</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${versions.map(row)}
+        </tbody>
+      </table>
+    `,
+  };
+}
+
+const WORDS = { allow: "allowed", warn: "allowed, with a warning", deny: "withheld" } as const;
+
+function row(entry: Explained) {
+  const { verdict, code, reason, published, filename, version } = entry;
+  return html`
+    <tr class="${verdict}">
+      <td>${filename ?? version}</td>
+      <td class="verdict">${WORDS[verdict]}</td>
+      <td>${code === null ? waivers(entry).join(", ") : html`<code>${code}</code>: ${reason}`}</td>
+      <td title="${published ?? ""}">${published?.slice(0, 10) ?? "unknown"}</td>
+    </tr>
+  `;
+}
