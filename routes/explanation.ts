@@ -40,18 +40,19 @@ export function present(
     extra?: Readonly<Record<string, string>>;
   },
 ): Response | Promise<Response> {
-  const headers = { "cache-control": "no-store", "vary": "Accept, Authorization", ...extra };
+  const headers = {
+    "cache-control": "no-store",
+    "vary": "Accept, Authorization",
+    "x-content-type-options": "nosniff",
+    ...extra,
+  };
   if (type === "application/json") return Response.json(explanation, { status, headers });
   if (type === "text/html") {
     return page(asPage(explanation, { refused: status === 403 }), { status, headers });
   }
   return new Response(asText(explanation), {
     status,
-    headers: {
-      "content-type": "text/plain; charset=utf-8",
-      "x-content-type-options": "nosniff",
-      ...headers,
-    },
+    headers: { "content-type": "text/plain; charset=utf-8", ...headers },
   });
 }
 
