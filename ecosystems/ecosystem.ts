@@ -206,6 +206,14 @@ export interface Ecosystem {
   readonly errorsAsJson?: true;
   /** A refusal in the client's own dialect; 403, or a redirect to the why page. */
   refuse(refusal: Refusal, request: RegistryRequest): Response;
+  /**
+   * An audit's request without the packages that the public registry must not hear of.
+   * Throws InvalidMetadata where it cannot be read.
+   */
+  auditWithout?(
+    body: Uint8Array,
+    isHidden: (name: string) => boolean,
+  ): Uint8Array<ArrayBuffer>;
   /** Versions that npm's advisory answer lifts `min_age` from. */
   lifts?(answer: Uint8Array): readonly { name: string; vulnerable: readonly string[] }[];
 }

@@ -1,6 +1,7 @@
 import type { PassTarget } from "../ecosystems/ecosystem.ts";
+import { InvalidMetadata } from "../ecosystems/errors.ts";
 import type { Deps } from "./deps.ts";
-import { NOT_FOUND, respond } from "./errors.ts";
+import { NOT_FOUND, RequestError, respond } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { sourceFor } from "./sources.ts";
 
@@ -22,7 +23,7 @@ export async function servePass(
   if (url === null) return respond(NOT_FOUND, { json: ecosystem.errorsAsJson === true });
   const passed = await deps.upstream.pass(source, { url, accept: target.accept }, {
     method: target.method,
-    body: target.method === "POST" ? await exchange.body() : undefined,
+    body: target.method === "POST" ? await bodyOf(exchange, target) : undefined,
     type: target.method === "POST" ? "application/json" : undefined,
     origins: await deps.indexes.origins(ecosystem, source),
   });
@@ -38,4 +39,25 @@ export async function servePass(
   });
   if (passed.type !== "") headers.set("content-type", passed.type);
   return new Response(method === "HEAD" ? null : passed.bytes, { status: passed.status, headers });
+}
+
+/** What the client sent, less what is the business of its private registries. Throws RequestError. */
+async function bodyOf(
+  { ecosystem, policy, body }: Exchange,
+  { audit }: PassTarget,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await body();
+  const { id, versions, auditWithout } = ecosystem;
+  const hidden = policy.registries.filter((registry) => registry.ecosystem === id);
+  if (!audit || hidden.length === 0 || auditWithout === undefined) return bytes;
+  try {
+    return auditWithout(bytes, (name) => {
+      const normal = versions.normalizeName(name);
+      return normal !== null && hidden.some((registry) => registry.matches(normal));
+    });
+  } catch (cause) {
+    if (!(cause instanceof InvalidMetadata)) throw cause;
+    const problem = { status: 400, code: "body_invalid", message: `${cause.message}.` };
+    throw new RequestError(problem, { cause });
+  }
 }

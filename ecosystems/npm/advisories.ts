@@ -35,3 +35,48 @@ export function readLifts(answer: Uint8Array): Vulnerable[] {
   }
   return [...ranges].map(([name, vulnerable]) => ({ name, vulnerable }));
 }
+
+/** Deeper than any tree of dependencies is. */
+const MAX_DEPTH = 500;
+
+/**
+ * An audit's request without the names of some packages: those of the bulk form
+ * (`{name: [versions]}`) go, those of the older form's tree lose name and version
+ * but keep what they contain. Throws InvalidMetadata.
+ */
+export function auditWithout(
+  body: Uint8Array,
+  isHidden: (name: string) => boolean,
+): Uint8Array<ArrayBuffer> {
+  const document = readJson(body, "the audit");
+  if (!isRecord(document)) throw new InvalidMetadata("Cannot read the audit: it is no object");
+  const told = Object.values(document).every(Array.isArray)
+    ? keep(document, isHidden)
+    : nodeWithout(document, isHidden, 0);
+  return new TextEncoder().encode(JSON.stringify(told));
+}
+
+function keep(record: Record<string, unknown>, isHidden: (name: string) => boolean) {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !isHidden(name)));
+}
+
+function nodeWithout(
+  node: Record<string, unknown>,
+  isHidden: (name: string) => boolean,
+  depth: number,
+): Record<string, unknown> {
+  if (depth > MAX_DEPTH) throw new InvalidMetadata("Cannot read the audit: it is nested too deep");
+  const told = { ...node };
+  if (isRecord(node.requires)) told.requires = keep(node.requires, isHidden);
+  if (isRecord(node.dependencies)) {
+    const children = Object.entries(node.dependencies).map(([name, child], position) => {
+      const inner = isRecord(child) ? nodeWithout(child, isHidden, depth + 1) : child;
+      if (!isHidden(name)) return [name, inner];
+      // No package can be called that, as names do not begin with an underscore.
+      const dependencies = isRecord(inner) ? inner.dependencies : undefined;
+      return [`_private.${position}`, { version: "0.0.0", dependencies }];
+    });
+    told.dependencies = Object.fromEntries(children);
+  }
+  return told;
+}

@@ -2,7 +2,7 @@
 import registryUrl from "registry-url";
 import type { Ecosystem, Refusal, RegistryRequest } from "../ecosystem.ts";
 import { redirectToWhy, refuseAsJson } from "../refusal.ts";
-import { readLifts } from "./advisories.ts";
+import { auditWithout, readLifts } from "./advisories.ts";
 import { readPackageIndex } from "./package_index.ts";
 import { encodeName, matchNpm } from "./paths.ts";
 import { npmVersions } from "./versions.ts";
@@ -19,6 +19,7 @@ export const npm: Ecosystem = {
   indexAddress: (name) => ({ url: encodeName(name), accept: "application/json" }),
   parse: (document, name, { source }) => readPackageIndex(document, name, source),
   refuse,
+  auditWithout,
   lifts: readLifts,
 };
 
