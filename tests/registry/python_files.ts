@@ -51,14 +51,22 @@ export function buildWheel(distribution: Distribution): Uint8Array<ArrayBuffer> 
   return zip([...files, record]);
 }
 
-/** A source archive with PKG-INFO and a setup.py. */
+/** A source archive whose build needs nothing from any index: it hands out the wheel it holds. */
 export function buildSdist(distribution: Distribution): Uint8Array<ArrayBuffer> {
   const { name, version } = distribution;
   const top = `${escaped(name)}-${version}`;
-  const setup = `from setuptools import setup\nsetup(name=${JSON.stringify(name)}, ` +
-    `version=${JSON.stringify(version)}, py_modules=[])\n`;
+  const wheel = wheelFilename(distribution);
   return tarGzip([
     { path: `${top}/PKG-INFO`, content: coreMetadata(distribution) },
-    { path: `${top}/setup.py`, content: setup },
+    {
+      path: `${top}/pyproject.toml`,
+      content: '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+    },
+    {
+      path: `${top}/backend.py`,
+      content: "import shutil\n\n\ndef build_wheel(folder, settings=None, metadata=None):\n" +
+        `    shutil.copy(${JSON.stringify(wheel)}, folder)\n    return ${JSON.stringify(wheel)}\n`,
+    },
+    { path: `${top}/${wheel}`, content: buildWheel(distribution) },
   ]);
 }
