@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { NPM_CLIENTS, type NpmClient } from "./npm_clients.ts";
-import { assertDone, assertRefused, type NpmWorld, npmWorld, type Project } from "./npm_world.ts";
+import { type NpmWorld, npmWorld, type Project } from "./npm_world.ts";
+import { assertDone, assertRefused } from "./printed.ts";
 
 const TREE = ["pkg:npm/%40pottery/cup@1.0.0", "pkg:npm/kettle@1.0.0", "pkg:npm/whistle@1.0.0"];
 const TREE_FILES = [

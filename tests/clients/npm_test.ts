@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { ECOSYSTEMS } from "../../ecosystems/mod.ts";
 import { DAY, type ProxyOptions, testProxy } from "../proxy.ts";
 import { NPM_CLIENTS, type NpmClient } from "./npm_clients.ts";
-import { assertDone, assertRefused, type NpmWorld, npmWorld, type Project } from "./npm_world.ts";
+import { type NpmWorld, npmWorld, type Project } from "./npm_world.ts";
+import { assertDone, assertRefused } from "./printed.ts";
 import { openWorkspace } from "./workspace.ts";
 
 const npm: NpmClient = NPM_CLIENTS[0];

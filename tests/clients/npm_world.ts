@@ -1,5 +1,4 @@
 /** A registry with a small tree of packages, the proxy in front of it, and projects that use it. */
-import assert from "node:assert/strict";
 import { DAY, type ProxyOptions, type TestProxy, testProxy } from "../proxy.ts";
 import { type NpmRegistry, startNpmRegistry } from "../registry/npm.ts";
 import type { Files, NpmClient } from "./npm_clients.ts";
@@ -78,20 +77,4 @@ function publishTree(registry: NpmRegistry): void {
 /** Paths of all tarball requests that upstream has had. */
 export function tarballs(registry: NpmRegistry): string[] {
   return registry.requests.map(({ path }) => path).filter((path) => path.endsWith(".tgz"));
-}
-
-export function assertDone(result: RunResult): void {
-  assert.equal(result.code, 0, result.text);
-}
-
-/** Fails with these phrases among what was printed, wherever the client broke its lines. */
-export function assertRefused(result: RunResult, phrases: readonly string[]): void {
-  assert.notEqual(result.code, 0, result.text);
-  const squeezed = result.text.replace(/\s+/g, "");
-  for (const phrase of phrases) {
-    assert.ok(
-      squeezed.includes(phrase.replace(/\s+/g, "")),
-      `Expected to read\n${phrase}\nin\n${result.text}`,
-    );
-  }
 }
