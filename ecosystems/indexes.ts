@@ -37,7 +37,7 @@ export class Indexes {
     return this.#cache.load<Index>({
       key: `${keyOf(source)}\n${name}`,
       source,
-      address: ecosystem.indexAddress(name),
+      address: () => ecosystem.indexAddress(name),
       graceMs: GRACE_MS[purpose],
       make: async (document) =>
         await ecosystem.parse(document, name, await this.context(ecosystem, source)),
@@ -81,7 +81,7 @@ export class Indexes {
     return this.#documents.load<Document>({
       key: `${keyOf(source)}\n${address.url}\n${address.accept}`,
       source,
-      address,
+      address: () => address,
       origins,
       graceMs: GRACE_MS.document,
       make: (document) => document,

@@ -30,7 +30,8 @@ export interface Wanted<T> {
   /** Unique to the value: source, partition and name included. */
   readonly key: string;
   readonly source: Source;
-  readonly address: DocumentAddress;
+  /** Where it is; asked for only when upstream is. */
+  address(): DocumentAddress;
   /** Further origins the document may come from. */
   readonly origins?: readonly string[];
   /** Milliseconds it may be used for where upstream states no max-age. */
@@ -112,9 +113,9 @@ export class RevalidatedCache {
   }
 
   async #ask<T>(wanted: Wanted<T>, held: Entry | undefined): Promise<Entry | null> {
-    const { source, address, origins } = wanted;
+    const { source, origins } = wanted;
     const current = held !== undefined && this.#now() < held.remakeAt ? held : undefined;
-    const answer = await this.#upstream.document(source, address, {
+    const answer = await this.#upstream.document(source, wanted.address(), {
       validators: current?.validators,
       origins,
     });

@@ -1,5 +1,5 @@
 /** What the routes are made of; main.ts and the tests put it together. */
-import type { Ecosystem } from "../ecosystems/ecosystem.ts";
+import type { Ecosystem, Source } from "../ecosystems/ecosystem.ts";
 import type { Indexes } from "../ecosystems/indexes.ts";
 import type { Upstream } from "../ecosystems/upstream.ts";
 import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
@@ -30,6 +30,8 @@ export type Log = (line: Readonly<Record<string, unknown>>) => void;
 export interface Deps {
   readonly ecosystems: readonly Ecosystem[];
   readonly settings: RouteSettings;
+  /** The public upstream of each ecosystem, by its id. */
+  readonly publicSources: ReadonlyMap<string, Source>;
   readonly upstream: Upstream;
   readonly indexes: Indexes;
   readonly answers: Answers;

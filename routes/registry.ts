@@ -94,26 +94,17 @@ async function serveIndex(deps: Deps, exchange: Exchange, target: IndexTarget): 
   const document = await secondDocument(deps, { ecosystem, target, index: kept.value, source });
   if (document === null) return missing(exchange, name);
   const direct = policy.downloads === "direct" && source.partition === "";
-  const key = [
-    ecosystem.id,
-    source.partition,
-    name,
-    kept.id,
-    document?.id ?? "",
-    form,
-    mount,
-    direct ? "direct" : "",
-    judgement.signature,
-  ].join("\n");
-  const view = {
-    mount,
-    policy,
-    judgement,
-    direct,
-    why: (purl: string) => whyAddress(exchange, purl),
-  };
+  const key = `${ecosystem.id}\n${source.partition}\n${name}\n${kept.id}\n${document?.id ?? ""}\n` +
+    `${form}\n${mount}\n${direct ? "direct" : ""}\n${judgement.signature}`;
   let prepared = deps.answers.get(key);
   if (prepared === undefined) {
+    const view = {
+      mount,
+      policy,
+      judgement,
+      direct,
+      why: (purl: string) => whyAddress(exchange, purl),
+    };
     const rendered = kept.value.render(form, view, document?.value);
     if (rendered === null) return missing(exchange, name);
     if ("withheld" in rendered) {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Ecosystem, Source } from "../ecosystems/ecosystem.ts";
 import { UpstreamError } from "../ecosystems/errors.ts";
-import type { Policy } from "../policy/types.ts";
-import type { Deps } from "./deps.ts";
+import type { Policy, PrivateRegistry } from "../policy/types.ts";
+import type { Deps, RouteSettings } from "./deps.ts";
 import type { Identified } from "./identity.ts";
 
 /**
@@ -20,14 +20,11 @@ export function sourceFor(
   },
 ): Source {
   const { id } = ecosystem;
-  const normal = name === null ? null : ecosystem.versions.normalizeName(name);
-  const registry = normal === null
-    ? undefined
-    : policy.registries.find((entry) => entry.ecosystem === id && entry.matches(normal));
+  const registry = policy.registries.length === 0 ? undefined : registryOf(policy, ecosystem, name);
   if (registry === undefined) {
-    const setting = deps.settings.upstreams.get(id);
-    if (setting === undefined) throw new TypeError(`Cannot ask for ${id}: it has no upstream`);
-    return { ecosystem: id, authorization: null, partition: "", ...setting };
+    const source = deps.publicSources.get(id);
+    if (source === undefined) throw new TypeError(`Cannot ask for ${id}: it has no upstream`);
+    return source;
   }
   const authorization = registry.tokenEnv === null
     ? clientCredential(policy, identity)
@@ -37,6 +34,28 @@ export function sourceFor(
   const given = new URL(registry.url.endsWith("/") ? registry.url : `${registry.url}/`);
   const url = (ecosystem.upstreamBase?.(given) ?? given).href;
   return { ecosystem: id, url, authorization, partition, fileOrigins: [] };
+}
+
+function registryOf(
+  policy: Policy,
+  { id, versions }: Ecosystem,
+  name: string | null,
+): PrivateRegistry | undefined {
+  const normal = name === null ? null : versions.normalizeName(name);
+  if (normal === null) return undefined;
+  return policy.registries.find((entry) => entry.ecosystem === id && entry.matches(normal));
+}
+
+/** The public upstream of each ecosystem, by its id. */
+export function publicSources(
+  upstreams: RouteSettings["upstreams"],
+): ReadonlyMap<string, Source> {
+  return new Map(
+    [...upstreams].map(([id, setting]) => [
+      id,
+      { ecosystem: id, authorization: null, partition: "", ...setting },
+    ]),
+  );
 }
 
 function clientCredential(policy: Policy, identity: Identified): string | null {

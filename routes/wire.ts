@@ -5,6 +5,7 @@ import { Upstream, type UpstreamLimits } from "../ecosystems/upstream.ts";
 import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
 import type { VersionSchemes } from "../policy/types.ts";
 import { Answers } from "./answers.ts";
+import { publicSources } from "./sources.ts";
 import type { Deps, Log, RouteSettings } from "./deps.ts";
 
 /** What main.ts and the tests open themselves. */
@@ -31,6 +32,7 @@ export function wire(parts: Parts): Deps {
   const share = (part: number) => ({ now, bytes: Math.floor(settings.cacheBytes * part) });
   return {
     ...parts,
+    publicSources: publicSources(settings.upstreams),
     upstream,
     indexes: new Indexes(
       new RevalidatedCache(upstream, share(0.45)),
