@@ -4,6 +4,7 @@ import type { Deps } from "./deps.ts";
 import { NOT_FOUND, problemOf, READ_ONLY, RequestError, respond } from "./errors.ts";
 import { serveHealth } from "./health.ts";
 import { type Identified, identify } from "./identity.ts";
+import { isUnknownOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
 import { serveRegistry } from "./registry.ts";
 import { serveSetup } from "./setup.ts";
@@ -76,8 +77,8 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
     if (first === "why" && slash > 0) {
       return serveWhy(deps, { path: rest.slice(slash + 1), search, identity, ip, request });
     }
-    if (first === "setup" && slash < 0) return serveSetup(identity);
-    if (first === "" && wantsPage(request.headers)) return serveSetup(identity);
+    if (first === "setup" && slash < 0) return setup(deps, identity);
+    if (first === "" && wantsPage(request.headers)) return setup(deps, identity);
     if (first !== "") return respond(NOT_FOUND, { json: false });
   }
   const ecosystem = mounts.get(first);
@@ -89,6 +90,11 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
     mount: "",
     path: rest.slice(1),
   });
+}
+
+async function setup(deps: Deps, identity: Identified): Promise<Response> {
+  if (await isUnknownOrg(deps, identity)) return respond(NOT_FOUND, { json: false });
+  return serveSetup(identity);
 }
 
 /** `<ecosystem>.<org>.<BASE_DOMAIN>`: the mount is the host's root, or its usual name. */
@@ -103,7 +109,7 @@ function routeSubdomain(
   if (rest.startsWith("/why/")) {
     return serveWhy(deps, { path: rest.slice(5), search, identity, ip, request });
   }
-  if (rest === "/" && wantsPage(request.headers)) return serveSetup(identity);
+  if (rest === "/" && wantsPage(request.headers)) return setup(deps, identity);
   const slash = rest.indexOf("/", 1);
   const first = slash < 0 ? "" : rest.slice(1, slash);
   if (ecosystem.mounts.includes(first)) {

@@ -16,7 +16,7 @@ export interface RouteSettings {
   /** Without trailing slash. */
   readonly publicUrl?: string;
   readonly baseDomain?: string;
-  /** `closed`: an org without a policy of its own gets 404. */
+  /** `closed`: an org with neither a policy nor a token gets 404. */
   readonly orgs: "open" | "closed";
   /** By ecosystem id. */
   readonly upstreams: ReadonlyMap<string, UpstreamSetting>;

@@ -47,7 +47,7 @@ export interface Identified extends Identity {
   readonly basicCredential: string | null;
 }
 
-const DEFAULT_ORG = "default";
+export const DEFAULT_ORG = "default";
 const HOST = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/;
 
 /**

@@ -16,6 +16,7 @@ import { type Exchange, missing, refusalOf, staleHeaders, whyAddress } from "./e
 import { serveFile } from "./files.ts";
 import { demand } from "./identity.ts";
 import { judgeIndex } from "./judgements.ts";
+import { isUnknownOrg } from "./orgs.ts";
 import { servePass } from "./passes.ts";
 import { sourceFor } from "./sources.ts";
 
@@ -27,7 +28,7 @@ export async function serveRegistry(
   const { ecosystem, identity } = asked;
   const json = ecosystem.errorsAsJson === true;
   try {
-    if (deps.settings.orgs === "closed" && !await deps.policies.has(identity.org)) {
+    if (await isUnknownOrg(deps, identity)) {
       return respond({ ...NOT_FOUND, message: `There is no org "${identity.org}".` }, { json });
     }
     const policy = await deps.policies.get(identity.org);

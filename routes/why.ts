@@ -9,6 +9,7 @@ import { staleHeaders } from "./exchange.ts";
 import { type Explained, type Explanation, EXPLANATION_TYPES, present } from "./explanation.ts";
 import { demand, type Identified } from "./identity.ts";
 import { judgeIndex } from "./judgements.ts";
+import { isUnknownOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
 import { sourceFor } from "./sources.ts";
 
@@ -30,7 +31,7 @@ export async function serveWhy(
   const type = preferredType(request.headers.get("accept"), EXPLANATION_TYPES, "text/plain");
   const json = type === "application/json";
   try {
-    if (deps.settings.orgs === "closed" && !await deps.policies.has(identity.org)) {
+    if (await isUnknownOrg(deps, identity)) {
       return respond(NOT_FOUND, { json });
     }
     const policy = await deps.policies.get(identity.org);
@@ -86,8 +87,9 @@ interface Wanted {
 
 function readPurl(ecosystems: readonly Ecosystem[], path: string): Wanted | null {
   try {
-    const text = decodeURIComponent(path);
-    const { type, name, version } = parsePurl(text.startsWith("pkg:") ? path : `pkg:${path}`);
+    // Written whole into a path, or percent-encoded once more as one segment, or without its scheme.
+    const text = /^pkg%3a/i.test(path) ? decodeURIComponent(path) : path;
+    const { type, name, version } = parsePurl(text.startsWith("pkg:") ? text : `pkg:${text}`);
     const ecosystem = ecosystems.find((entry) => entry.versions.purlType === type);
     if (ecosystem === undefined || ecosystem.versions.normalizeName(name) === null) return null;
     return { ecosystem, name, version };

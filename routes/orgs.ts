@@ -1,0 +1,15 @@
+import type { Deps } from "./deps.ts";
+import { DEFAULT_ORG, type Identified } from "./identity.ts";
+
+/**
+ * Whether nothing is served for this org: with ORGS=closed, one that has neither
+ * a policy nor a token. Throws StoreUnavailable, PolicyUnreadable.
+ */
+export async function isUnknownOrg(
+  { settings, policies }: Pick<Deps, "settings" | "policies">,
+  { org, role }: Pick<Identified, "org" | "role">,
+): Promise<boolean> {
+  // A valid token was made for this org by somebody who may.
+  if (settings.orgs === "open" || org === DEFAULT_ORG || role !== null) return false;
+  return !await policies.has(org);
+}
