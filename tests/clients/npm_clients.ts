@@ -29,6 +29,13 @@ export interface NpmClient {
   readonly file: (base: string) => readonly string[];
 }
 
+/** The one of a name; a name that is not in the table is a fault of the test. */
+export function npmClient(name: string): NpmClient {
+  const found = NPM_CLIENTS.find((client) => client.name === name);
+  if (found === undefined) throw new RangeError(`Cannot find a client named ${name}`);
+  return found;
+}
+
 export const NPM_CLIENTS: readonly NpmClient[] = [
   {
     name: "npm",

@@ -14,9 +14,10 @@ const TREE_FILES = [
 ];
 
 for (const client of NPM_CLIENTS) {
+  const skipped = client.missing === null ? "" : ` (skipped: ${client.missing})`;
   const test = (sentence: string, run: (world: NpmWorld) => Promise<void>, options = {}) =>
     Deno.test({
-      name: `${client.name} ${sentence}${client.missing === null ? "" : `: ${client.missing}`}`,
+      name: `${client.name} ${sentence}${skipped}`,
       ignore: client.missing !== null,
       async fn() {
         await using world = await npmWorld(client, options);

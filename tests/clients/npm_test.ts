@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { ECOSYSTEMS } from "../../ecosystems/mod.ts";
 import { DAY, type ProxyOptions, testProxy } from "../proxy.ts";
-import { NPM_CLIENTS, type NpmClient } from "./npm_clients.ts";
+import { npmClient } from "./npm_clients.ts";
 import { type NpmWorld, npmWorld, type Project } from "./npm_world.ts";
 import { assertDone, assertRefused } from "./printed.ts";
 import { openWorkspace } from "./workspace.ts";
 
-const npm: NpmClient = NPM_CLIENTS[0];
+const npm = npmClient("npm");
 const skipped = npm.missing === null ? "" : ` (skipped: ${npm.missing})`;
 
 function test(sentence: string, run: (world: NpmWorld) => Promise<void>, options?: ProxyOptions) {
