@@ -28,6 +28,14 @@ export class Indexes {
     this.#documents = documents;
   }
 
+  /** What `load` would give without asking upstream; undefined: it would ask. */
+  peek(
+    name: string,
+    { source, purpose }: { source: Source; purpose: Purpose },
+  ): Kept<Index> | undefined {
+    return this.#cache.peek(`${keyOf(source)}\n${name}`, GRACE_MS[purpose]);
+  }
+
   /** null: upstream has no such package. Throws UpstreamError, InvalidMetadata. */
   load(
     ecosystem: Ecosystem,

@@ -70,6 +70,12 @@ export class RevalidatedCache {
     this.#entries = new LRUCache({ maxSize: Math.max(bytes, 1) });
   }
 
+  /** What `load` would give without asking upstream; undefined: it would ask. */
+  peek<T>(key: string, graceMs: number): Kept<T> | undefined {
+    const held = this.#entries.get(key);
+    return held !== undefined && this.#isUsable(held, graceMs) ? this.#keep<T>(held) : undefined;
+  }
+
   /** null: upstream has no such document. Throws UpstreamError, InvalidMetadata. */
   async load<T>(wanted: Wanted<T>): Promise<Kept<T> | null> {
     const held = this.#entries.get(wanted.key);

@@ -1,6 +1,7 @@
 /** The whole proxy as a function of its dependencies: tested without a port. */
 import type { Ecosystem, RegistryRequest } from "../ecosystems/ecosystem.ts";
 import type { Deps } from "./deps.ts";
+import type { Client } from "./exchange.ts";
 import { NOT_FOUND, problemOf, READ_ONLY, RequestError, respond } from "./errors.ts";
 import { serveHealth } from "./health.ts";
 import { type Identified, identify } from "./identity.ts";
@@ -15,7 +16,7 @@ export interface ConnectionInfo {
   readonly remoteAddr: Deno.Addr;
 }
 
-export type App = (request: Request, info?: ConnectionInfo) => Promise<Response>;
+export type App = (request: Request, info?: ConnectionInfo) => Response | Promise<Response>;
 
 /** Names below the base that are the proxy's own. */
 const OWN = new Set(["admin", "why", "health", "setup", ""]);
@@ -33,19 +34,38 @@ export function createApp(deps: Deps): App {
     for (const mount of ecosystem.mounts) mounts.set(mount, ecosystem);
   }
   const settings = { ...deps.settings, ecosystems: new Set(mounts.keys()) };
-  return async (request, info) => {
+  return (request, info) => {
+    const fail = (error: unknown) => failed(deps, request, error);
+    const proceed = (identity: Identified) =>
+      route(deps, { mounts, identity, request, client: clientOf(identity, info) });
     try {
-      const identified = identify(request, deps.tokens, settings);
-      const identity = identified instanceof Promise ? await identified : identified;
-      return await route(deps, { mounts, identity, request, ip: ipOf(info) });
+      const identity = identify(request, deps.tokens, settings);
+      const response = identity instanceof Promise ? identity.then(proceed) : proceed(identity);
+      return response instanceof Promise ? response.catch(fail) : response;
     } catch (error) {
-      const problem = problemOf(error);
-      if (problem.status >= 500) {
-        deps.log({ event: "failure", code: problem.code, error: String(error) });
-      }
-      const json = request.headers.get("accept")?.includes("json") ?? false;
-      return respond(problem, { json });
+      return fail(error);
     }
+  };
+}
+
+function failed(deps: Deps, request: Request, error: unknown): Response {
+  const problem = problemOf(error);
+  if (problem.status >= 500) {
+    deps.log({ event: "failure", code: problem.code, error: String(error) });
+  }
+  const json = request.headers.get("accept")?.includes("json") ?? false;
+  return respond(problem, { json });
+}
+
+/** The address is asked of the runtime only when it is wanted. */
+function clientOf({ org, user }: Identified, info: ConnectionInfo | undefined): Client {
+  return {
+    org,
+    user,
+    get ip() {
+      const address = info?.remoteAddr;
+      return address !== undefined && "hostname" in address ? address.hostname : "";
+    },
   };
 }
 
@@ -53,11 +73,11 @@ interface Asked {
   readonly mounts: ReadonlyMap<string, Ecosystem>;
   readonly identity: Identified;
   readonly request: Request;
-  readonly ip: string;
+  readonly client: Client;
 }
 
 function route(deps: Deps, asked: Asked): Response | Promise<Response> {
-  const { mounts, identity, request, ip } = asked;
+  const { mounts, identity, request, client } = asked;
   const { rest, search } = identity;
   if (identity.ecosystem !== null) {
     const ecosystem = mounts.get(identity.ecosystem);
@@ -75,7 +95,7 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
     }
     if (first === "health" && slash < 0) return serveHealth(deps);
     if (first === "why" && slash > 0) {
-      return serveWhy(deps, { path: rest.slice(slash + 1), search, identity, ip, request });
+      return serveWhy(deps, { path: rest.slice(slash + 1), search, identity, client, request });
     }
     if (first === "setup" && slash < 0) return setup(deps, identity);
     if (first === "" && wantsPage(request.headers)) return setup(deps, identity);
@@ -103,11 +123,11 @@ function routeSubdomain(
   asked: Asked,
   ecosystem: Ecosystem,
 ): Response | Promise<Response> {
-  const { identity, request, ip } = asked;
+  const { identity, request, client } = asked;
   const { rest, search } = identity;
   if (rest === "/health") return serveHealth(deps);
   if (rest.startsWith("/why/")) {
-    return serveWhy(deps, { path: rest.slice(5), search, identity, ip, request });
+    return serveWhy(deps, { path: rest.slice(5), search, identity, client, request });
   }
   if (rest === "/" && wantsPage(request.headers)) return setup(deps, identity);
   const slash = rest.indexOf("/", 1);
@@ -125,7 +145,7 @@ function routeSubdomain(
 
 function registry(
   deps: Deps,
-  { identity, request, ip }: Asked,
+  { identity, request, client }: Asked,
   { ecosystem, mount, path, bare = mount === "" }: {
     ecosystem: Ecosystem;
     mount: string;
@@ -133,7 +153,7 @@ function registry(
     /** The mount is not part of the address. */
     bare?: boolean;
   },
-): Promise<Response> {
+): Response | Promise<Response> {
   const { origin, prefix } = identity.base;
   const asked: RegistryRequest = {
     method: request.method === "HEAD" ? "GET" : request.method,
@@ -147,7 +167,7 @@ function registry(
     request: asked,
     method: request.method,
     identity,
-    ip,
+    client,
     mount: bare ? `${origin}${prefix}/` : `${origin}${prefix}/${mount}/`,
     body: () => readBody(request),
   });
@@ -199,9 +219,4 @@ async function readBody(request: Request): Promise<Uint8Array<ArrayBuffer>> {
     throw new RequestError({ status: 400, code: "body_invalid", message }, { cause });
   }
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
-}
-
-function ipOf(info: ConnectionInfo | undefined): string {
-  const address = info?.remoteAddr;
-  return address !== undefined && "hostname" in address ? address.hostname : "";
 }

@@ -5,6 +5,14 @@ import type { Judgement, Policy } from "../policy/types.ts";
 import { NOT_FOUND, respond } from "./errors.ts";
 import type { Identified } from "./identity.ts";
 
+/** Who is on the other end, for records and lifts. */
+export interface Client {
+  readonly org: string;
+  readonly user: string;
+  /** `""` where the transport has none. */
+  readonly ip: string;
+}
+
 /** One registry request and all that is known of it. */
 export interface Exchange {
   readonly ecosystem: Ecosystem;
@@ -13,8 +21,8 @@ export interface Exchange {
   readonly method: string;
   readonly identity: Identified;
   readonly policy: Policy;
-  /** Client's address. */
-  readonly ip: string;
+  /** Worked out when asked for. */
+  readonly client: Client;
   /** Absolute address of the mount; ends in `/`. */
   readonly mount: string;
   readonly body: () => Promise<Uint8Array<ArrayBuffer>>;

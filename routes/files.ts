@@ -21,16 +21,12 @@ export async function serveFile(
   exchange: Exchange,
   target: FileTarget,
 ): Promise<Response> {
-  const { policy, identity, ip, method, ecosystem } = exchange;
+  const { policy, client, method, ecosystem } = exchange;
   const found = await find(deps, exchange, target);
   if (found === null) return missing(exchange, target.names[0]);
   const { kept, located, source } = found;
   const index = kept.value;
-  const judgement = await judgeIndex(deps, {
-    kept,
-    policy,
-    client: { org: identity.org, user: identity.user, ip },
-  });
+  const judgement = await judgeIndex(deps, { kept, policy, client });
   const record = recordOf(exchange, { index, located, judgement });
   if (record.verdict === "deny") {
     if (method === "GET") await deps.records.add("refusal", record);
@@ -133,13 +129,13 @@ function recordOf(
   exchange: Exchange,
   { index, located, judgement }: { index: Index; located: Located; judgement: Judgement },
 ): RecordInput {
-  const { ecosystem, identity, policy, ip } = exchange;
+  const { ecosystem, client, policy } = exchange;
   const { version } = index.releases[located.release];
   const verdict = judgement.verdicts[located.release];
   return {
-    org: identity.org,
-    user: identity.user,
-    ip,
+    org: client.org,
+    user: client.user,
+    ip: client.ip,
     ecosystem: ecosystem.id,
     package: index.name,
     version,

@@ -14,7 +14,7 @@ export async function servePass(
   exchange: Exchange,
   target: PassTarget,
 ): Promise<Response> {
-  const { ecosystem, policy, identity, ip, method } = exchange;
+  const { ecosystem, policy, identity, client, method } = exchange;
   const source = sourceFor(deps, { ecosystem, name: target.name ?? null, policy, identity });
   const context = await deps.indexes.context(ecosystem, source);
   const url = ecosystem.resolvePass === undefined
@@ -30,7 +30,7 @@ export async function servePass(
   if (target.audit && passed.status === 200 && policy.auditOverride && ecosystem.lifts) {
     const lifted = ecosystem.lifts(passed.bytes);
     if (lifted.length > 0) {
-      await deps.lifts.add({ org: identity.org, user: identity.user, ip }, lifted);
+      await deps.lifts.add(client, lifted);
     }
   }
   const headers = new Headers({

@@ -5,7 +5,7 @@ import { parsePurl, purl } from "../policy/purl.ts";
 import type { Judgement } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { NOT_FOUND, problemOf, respond } from "./errors.ts";
-import { staleHeaders } from "./exchange.ts";
+import { type Client, staleHeaders } from "./exchange.ts";
 import { type Explained, type Explanation, EXPLANATION_TYPES, present } from "./explanation.ts";
 import { demand, type Identified } from "./identity.ts";
 import { judgeIndex } from "./judgements.ts";
@@ -20,11 +20,11 @@ import { sourceFor } from "./sources.ts";
  */
 export async function serveWhy(
   deps: Deps,
-  { path, search, identity, ip, request }: {
+  { path, search, identity, client, request }: {
     path: string;
     search: string;
     identity: Identified;
-    ip: string;
+    client: Client;
     request: Request;
   },
 ): Promise<Response> {
@@ -50,7 +50,6 @@ export async function serveWhy(
     const source = sourceFor(deps, { ecosystem, name, policy, identity });
     const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
     if (kept === null) return respond(NOT_FOUND, { json });
-    const client = { org: identity.org, user: identity.user, ip };
     const judgement = await judgeIndex(deps, { kept, policy, client });
     const explanation = explain(kept.value, judgement, {
       ecosystem,

@@ -82,7 +82,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
   const app = createApp(deps);
   const servers: Deno.HttpServer<Deno.NetAddr>[] = [];
   return {
-    fetch: (path, init) => app(new Request(`http://proxy.example${path}`, init)),
+    fetch: async (path, init) => await app(new Request(`http://proxy.example${path}`, init)),
     listen() {
       const server = Deno.serve({
         hostname: "127.0.0.1",

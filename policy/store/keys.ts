@@ -71,4 +71,6 @@ export const keys = {
 
   /** What npm's advisories lift for one client: `Lifted[]`; lives for a minute. */
   lift: (org: string, user: string, ip: string) => ["lift", org, user, ip],
+  /** When any client was last lifted anything (Unix ms), so that the others need not be looked up. */
+  lastLift: () => ["last_lift"],
 } as const;

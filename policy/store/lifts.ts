@@ -32,6 +32,15 @@ interface Known {
   readonly tests: Map<string, (version: string) => boolean>;
 }
 
+interface Cached {
+  /** Unix ms. */
+  readonly at: number;
+  /** Never rejects. */
+  readonly reading: Promise<Known>;
+  /** What it read, once it has. */
+  value: Known | undefined;
+}
+
 export interface LiftsOptions {
   readonly schemes: VersionSchemes;
   readonly now: Clock;
@@ -42,9 +51,9 @@ export interface LiftsOptions {
 /** What npm's advisories lift for single clients, for a minute, kept in Deno KV. */
 export function openLifts(kv: Deno.Kv, options: LiftsOptions): Lifts {
   const { schemes, now, timeoutMs = STORE_TIMEOUT_MS } = options;
-  const cache = new LRUCache<string, { at: number; reading: Promise<Known> }>({
-    max: CACHED_CLIENTS,
-  });
+  const cache = new LRUCache<string, Cached>({ max: CACHED_CLIENTS });
+  /** When KV was asked, and when any client was last lifted anything. */
+  const last = { askedAt: -Infinity, at: -Infinity, asking: null as Promise<void> | null };
 
   async function add(
     client: Client,
@@ -61,28 +70,66 @@ export function openLifts(kv: Deno.Kv, options: LiftsOptions): Lifts {
     for (let attempt = 0; attempt < 5; attempt++) {
       const before = await guarded("read lifts", timeoutMs, () => kv.get<unknown>(key));
       const stored = fit([...live(before.value, now()).filter(isOther(fresh)), ...fresh]);
-      const atomic = kv.atomic().check(before).set(key, stored, { expireIn: LIFETIME_MS });
+      const atomic = kv.atomic().check(before).set(key, stored, { expireIn: LIFETIME_MS })
+        .set(keys.lastLift(), now(), { expireIn: LIFETIME_MS });
       if (!(await guarded("store lifts", timeoutMs, () => atomic.commit())).ok) continue;
       cache.delete(nameOf(client));
+      last.at = now();
       return;
     }
     throw new StoreUnavailable("Cannot store lifts: others of the same client were always faster");
   }
 
   async function find(client: Client): Promise<Lift | null> {
-    const { stored, tests } = await known(client);
+    if (!isCurrent(last.askedAt)) {
+      await (last.asking ??= askLast().finally(() => last.asking = null));
+    }
+    return isQuiet() ? null : liftOf(await known(client).reading);
+  }
+
+  function peek(client: Client): Lift | null | undefined {
+    if (!isCurrent(last.askedAt)) return undefined;
+    if (isQuiet()) return null;
+    const { value } = known(client);
+    return value === undefined ? undefined : liftOf(value);
+  }
+
+  /** Whether what was asked of KV at an instant will still do. */
+  function isCurrent(at: number): boolean {
+    const age = now() - at;
+    return age >= 0 && age < CACHE_MS;
+  }
+
+  /** No client was lifted anything for as long as that lasts. */
+  function isQuiet(): boolean {
+    return now() - last.at > LIFETIME_MS;
+  }
+
+  /** Where KV fails, each client is looked up for itself, and lifted nothing. */
+  async function askLast(): Promise<void> {
+    const askedAt = now();
+    try {
+      const entry = await guarded("read lifts", timeoutMs, () => kv.get<unknown>(keys.lastLift()));
+      if (typeof entry.value === "number") last.at = Math.max(last.at, entry.value);
+    } catch {
+      last.at = askedAt;
+    }
+    last.askedAt = askedAt;
+  }
+
+  function liftOf({ stored, tests }: Known): Lift | null {
     if (!stored.some((one) => one.expires > now())) return null;
     return (release) => lifts(release, stored, tests);
   }
 
-  function known(client: Client): Promise<Known> {
+  function known(client: Client): Cached {
     const name = nameOf(client);
-    const cached = cache.get(name);
-    const age = cached === undefined ? -1 : now() - cached.at;
-    if (cached !== undefined && age >= 0 && age < CACHE_MS) return cached.reading;
-    const reading = read(client);
-    cache.set(name, { at: now(), reading });
-    return reading;
+    const held = cache.get(name);
+    if (held !== undefined && isCurrent(held.at)) return held;
+    const cached: Cached = { at: now(), reading: read(client), value: undefined };
+    cached.reading.then((value) => cached.value = value);
+    cache.set(name, cached);
+    return cached;
   }
 
   /** A KV that fails lifts nothing: that is the stricter answer, and the next request finds out in a second. */
@@ -127,7 +174,7 @@ export function openLifts(kv: Deno.Kv, options: LiftsOptions): Lifts {
     }
   }
 
-  return { add, find };
+  return { add, find, peek };
 }
 
 function keyOf({ org, user, ip }: Client): string[] {

@@ -64,6 +64,15 @@ class KvPolicies implements Policies {
     return await this.#cache.get(DEFAULT_ORG) ?? this.#builtIn;
   }
 
+  peek(org: string): Policy | undefined {
+    const own = this.#cache.peek(org);
+    if (own !== null || org === DEFAULT_ORG) {
+      return own ?? (own === null ? this.#builtIn : undefined);
+    }
+    const inherited = this.#cache.peek(DEFAULT_ORG);
+    return inherited === null ? this.#builtIn : inherited;
+  }
+
   has(org: string): Promise<boolean> {
     return this.#cache.has(org);
   }

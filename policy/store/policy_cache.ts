@@ -46,6 +46,16 @@ export class PolicyCache {
     return own;
   }
 
+  /** The same without waiting; undefined: KV has to be asked first, or what it said is for `get` to throw. */
+  peek(org: string): Policy | null | undefined {
+    const known = this.#look(org);
+    if (known instanceof Promise) {
+      known.catch(() => {}); // `get` finds the same
+      return undefined;
+    }
+    return known.own instanceof PolicyUnreadable ? undefined : known.own;
+  }
+
   /** Throws StoreUnavailable, and PolicyUnreadable where not even the head can be read. */
   async has(org: string): Promise<boolean> {
     return (await this.#look(org)).own !== null;

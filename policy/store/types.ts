@@ -41,6 +41,8 @@ export interface Policies {
    * by another within 5 s. Throws PolicyUnreadable where it cannot be read.
    */
   get(org: string): Promise<Policy>;
+  /** The same without waiting; undefined: KV has to be asked first. */
+  peek(org: string): Policy | undefined;
   /** Whether the org has a policy of its own; cached alike. */
   has(org: string): Promise<boolean>;
   /** The org's own current revision; null: it has none. */
@@ -173,4 +175,6 @@ export interface Lifts {
    * release is outside every vulnerable range the answer gave for its package.
    */
   find(client: { org: string; user: string; ip: string }): Promise<Lift | null>;
+  /** The same without waiting; undefined: KV has to be asked first. */
+  peek(client: { org: string; user: string; ip: string }): Lift | null | undefined;
 }

@@ -1,0 +1,114 @@
+/** One package's index under one policy: rendered once, then answered from memory. */
+import type { Document, Index, IndexTarget, Source } from "../ecosystems/ecosystem.ts";
+import type { Kept } from "../ecosystems/revalidated.ts";
+import type { Judgement } from "../policy/types.ts";
+import { answer, type Prepared } from "./answers.ts";
+import type { Deps } from "./deps.ts";
+import { type Exchange, missing, refusalOf, staleHeaders, whyAddress } from "./exchange.ts";
+import { judgeIndex, peekJudgement } from "./judgements.ts";
+import { sourceFor } from "./sources.ts";
+
+/** All that an answer is made of. */
+interface Material {
+  readonly source: Source;
+  readonly kept: Kept<Index>;
+  readonly judgement: Judgement;
+  /** Of the second document; null: the form needs none. */
+  readonly document: Kept<Document> | null;
+}
+
+/** Loads, judges and renders. Throws UpstreamError, InvalidMetadata, StoreUnavailable. */
+export async function serveIndex(
+  deps: Deps,
+  exchange: Exchange,
+  target: IndexTarget,
+): Promise<Response> {
+  const { ecosystem, policy, identity, client } = exchange;
+  const { name } = target;
+  const source = sourceFor(deps, { ecosystem, name, policy, identity });
+  const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "answer" });
+  if (kept === null) return missing(exchange, name);
+  const judgement = await judgeIndex(deps, { kept, policy, client });
+  const address = secondAddress(target, kept.value);
+  const document = address === null
+    ? null
+    : await deps.indexes.document(ecosystem, source, address);
+  if (address !== null && document === null) return missing(exchange, name);
+  return render(deps, exchange, { target, material: { source, kept, judgement, document } });
+}
+
+/** The same without waiting; null: something has to be waited for, or rendered first. */
+export function servePrepared(
+  deps: Deps,
+  exchange: Exchange,
+  target: IndexTarget,
+): Response | null {
+  const { ecosystem, policy, identity, client } = exchange;
+  // A private registry's credential may be missing, which is for `serveIndex` to say.
+  if (policy.registries.length > 0) return null;
+  const source = sourceFor(deps, { ecosystem, name: target.name, policy, identity });
+  const kept = deps.indexes.peek(target.name, { source, purpose: "answer" });
+  if (kept === undefined || secondAddress(target, kept.value) !== null) return null;
+  const judgement = peekJudgement(deps, { kept, policy, client });
+  if (judgement === undefined) return null;
+  const key = keyOf(exchange, target, { source, kept, judgement, document: null });
+  const prepared = deps.answers.get(key);
+  return prepared === undefined ? null : respond(exchange, { key, prepared, kept });
+}
+
+/** Where the second document is that a form is made from; null: it needs none. */
+function secondAddress(target: IndexTarget, index: Index) {
+  return target.document ?? index.documentFor?.(target.form) ?? null;
+}
+
+function render(
+  deps: Deps,
+  exchange: Exchange,
+  { target, material }: { target: IndexTarget; material: Material },
+): Response {
+  const { ecosystem, policy, mount } = exchange;
+  const { kept, judgement, document } = material;
+  const key = keyOf(exchange, target, material);
+  const known = deps.answers.get(key);
+  if (known !== undefined) return respond(exchange, { key, prepared: known, kept });
+  const view = {
+    mount,
+    policy,
+    judgement,
+    direct: isDirect(exchange, material),
+    why: (purl: string) => whyAddress(exchange, purl),
+  };
+  const rendered = kept.value.render(target.form, view, document?.value);
+  if (rendered === null) return missing(exchange, target.name);
+  if ("withheld" in rendered) {
+    const position = rendered.withheld;
+    const refusal = refusalOf(exchange, { index: kept.value, position, judgement });
+    return ecosystem.refuse(refusal, exchange.request);
+  }
+  return respond(exchange, { key, prepared: deps.answers.put(key, rendered), kept });
+}
+
+/** Private addresses are no use to a client without the credential. */
+function isDirect({ policy }: Exchange, { source }: Material): boolean {
+  return policy.downloads === "direct" && source.partition === "";
+}
+
+/** Orgs whose policies let the same through share an answer; the address is in it. */
+function keyOf(exchange: Exchange, { name, form }: IndexTarget, material: Material): string {
+  const { source, kept, judgement, document } = material;
+  const { ecosystem, mount } = exchange;
+  return `${ecosystem.id}\n${source.partition}\n${name}\n${kept.id}\n${document?.id ?? ""}\n` +
+    `${form}\n${mount}\n${isDirect(exchange, material) ? "direct" : ""}\n${judgement.signature}`;
+}
+
+function respond(
+  { policy, method, request }: Exchange,
+  { key, prepared, kept }: { key: string; prepared: Prepared; kept: Kept<Index> },
+): Response {
+  return answer(prepared, {
+    key,
+    revision: policy.revision,
+    request: { method, headers: request.headers },
+    extra: staleHeaders(kept.staleMs),
+  });
+}
