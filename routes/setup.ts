@@ -97,8 +97,8 @@ function rust(index: string): Client[] {
     text: `${replaced}[source.proxy]\nregistry = "${index}"`,
     token: {
       file,
-      text: `${replaced}[registries.proxy]\nindex = "${index}"\n\n` +
-        `# then: cargo login --registry proxy`,
+      text: `${replaced}[registries.proxy]\nindex = "${index}"\n` +
+        `credential-provider = "cargo:token"\n\n# then: cargo login --registry proxy`,
     },
   }];
 }
