@@ -1,0 +1,39 @@
+/** What the numbers were made on. */
+import { versionOf } from "./load.ts";
+
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryMB: number;
+  readonly system: string;
+  /** Versions by program; what is not there is left out. */
+  readonly programs: Readonly<Record<string, string>>;
+}
+
+export function describeMachine(load: string): Machine {
+  const programs = {
+    deno: Deno.version.deno,
+    load,
+    nginx: versionOf("nginx", ["-v"])?.replace(/^nginx version: /, ""),
+    node: versionOf("node", ["--version"]),
+    npm: versionOf("npm", ["--version"]),
+  };
+  return {
+    processor: processor(),
+    cores: navigator.hardwareConcurrency,
+    memoryMB: Math.round(Deno.systemMemoryInfo().total / 1024 / 1024),
+    system: `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
+    programs: Object.fromEntries(
+      Object.entries(programs).filter((entry): entry is [string, string] => Boolean(entry[1])),
+    ),
+  };
+}
+
+function processor(): string {
+  try {
+    const text = Deno.readTextFileSync("/proc/cpuinfo");
+    return /^model name\s*:\s*(.+)$/m.exec(text)?.[1] ?? "unknown";
+  } catch {
+    return "unknown";
+  }
+}

@@ -1,0 +1,134 @@
+/** 4. Files, judged, verified and recorded, against a proxy that only passes the body on. */
+import type { Bench, Point } from "../bench.ts";
+import { startFloor, startProxy, startUpstream } from "../contenders.ts";
+import type { Running } from "../process.ts";
+import { RawClient } from "../raw_client.ts";
+import { inTurns, median, medians } from "../rounds.ts";
+import { limitRow, ratioRow, type Row } from "../row.ts";
+
+const MEGABYTE = 1_000_000;
+const LARGE = "file-10000000-0";
+const SMALL = "file-20000-0";
+
+interface Kind {
+  readonly label: string;
+  /** Least share of the pass-through's throughput. */
+  readonly atLeast: number;
+  /** Paths of the file: at the proxy, at the upstream. */
+  paths(
+    proxy: Running,
+    name: string,
+  ): Promise<{ readonly proxy: string; readonly upstream: string }>;
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    label: "npm, SHA-512",
+    atLeast: 0.5,
+    paths: (_proxy, name) => {
+      const upstream = `${name}/-/${name}-1.0.3.tgz`;
+      return Promise.resolve({ proxy: `npm/${upstream}`, upstream });
+    },
+  },
+  {
+    label: "PyPI, SHA-256",
+    atLeast: 0.7,
+    async paths(proxy, name) {
+      using client = await RawClient.open(proxy.base);
+      const accept = "application/vnd.pypi.simple.v1+json";
+      const { body } = await client.get(`/pypi/simple/${name}/`, { accept });
+      const page: { files: { url: string }[] } = JSON.parse(new TextDecoder().decode(body));
+      const path = new URL(page.files[3].url, proxy.base).pathname.slice(1);
+      return { proxy: path, upstream: path.replace(/^pypi\//, "") };
+    },
+  },
+];
+
+export const files: Point = {
+  number: 4,
+  title: "Files, judged, verified and recorded",
+  async run(bench) {
+    const rows: Row[] = [];
+    for (const kind of KINDS) {
+      rows.push(...await measureThroughput(bench, kind));
+      for (const name of [LARGE, SMALL]) rows.push(await measureFirstByte(bench, kind, name));
+    }
+    return rows;
+  },
+};
+
+interface World {
+  readonly urls: Readonly<Record<string, string>>;
+}
+
+async function open(
+  bench: Bench,
+  stack: AsyncDisposableStack,
+  { kind, name }: { kind: Kind; name: string },
+): Promise<World> {
+  const running = (one: Running) => stack.adopt(one, ({ stop }) => stop());
+  const upstream = running(await startUpstream(bench));
+  const proxy = running(await startProxy(bench, { upstream }));
+  const streamed = running(await startFloor(bench, "streamed", { upstream }));
+  const paths = await kind.paths(proxy, name);
+  const urls = {
+    proxy: `${proxy.base}${paths.proxy}`,
+    streamed: `${streamed.base}${paths.upstream}`,
+  };
+  const sizes = await Promise.all(
+    Object.values(urls).map(async (url) => {
+      using client = await RawClient.open(url);
+      const { status, body, headers } = await client.get(new URL(url).pathname);
+      if (status !== 200) throw new Error(`${url} answers ${status}`);
+      if (Number(headers.get("content-length")) !== body.length) {
+        throw new Error(`${url}: wrong length`);
+      }
+      return body.length;
+    }),
+  );
+  if (new Set(sizes).size !== 1) throw new Error(`Not the same file: ${sizes}`);
+  return { urls };
+}
+
+async function measureThroughput(bench: Bench, kind: Kind): Promise<Row[]> {
+  await using stack = new AsyncDisposableStack();
+  const { urls } = await open(bench, stack, { kind, name: LARGE });
+  const rows: Row[] = [];
+  for (const connections of [1, 4, 16]) {
+    const results = await inTurns(
+      Object.keys(urls),
+      bench.rounds,
+      (contender) => bench.load.run({ urls: [urls[contender]], connections, seconds: 2 }),
+    );
+    const what = `${kind.label}, 10 MB, ${connections} connections`;
+    const values = medians(results, (one) => one.requestsPerSecond * 10_000_000 / MEGABYTE);
+    rows.push(ratioRow({ point: 4, what, unit: "MB/s", values }, ["proxy", "streamed"], {
+      atLeast: kind.atLeast,
+    }));
+    bench.progress(`${what}: ${JSON.stringify(values)}`);
+  }
+  return rows;
+}
+
+/** Taken in pairs, since what is looked for is a fraction of a millisecond. */
+async function measureFirstByte(bench: Bench, kind: Kind, name: string): Promise<Row> {
+  await using stack = new AsyncDisposableStack();
+  const { urls } = await open(bench, stack, { kind, name });
+  const contenders = Object.keys(urls);
+  const clients = new Map<string, RawClient>();
+  for (const contender of contenders) {
+    clients.set(contender, stack.use(await RawClient.open(urls[contender])));
+  }
+  const ask = async (contender: string) => {
+    const { pathname } = new URL(urls[contender]);
+    return (await clients.get(contender)!.get(pathname)).firstByteMs;
+  };
+  await inTurns(contenders, 20, ask);
+  const results = await inTurns(contenders, bench.quick ? 40 : 100, ask);
+  const added = results.get("proxy")!.map((ms, i) => ms - results.get("streamed")![i]);
+  const what = `${kind.label}, ${name === LARGE ? "10 MB" : "20 KB"}, first byte`;
+  const values = medians(results, (ms) => ms);
+  bench.progress(`${what}: ${JSON.stringify(values)}`);
+  const row = { point: 4, what, unit: "ms", values, compared: "proxy − streamed, ms" };
+  return limitRow(row, median(added), { atMost: 1 });
+}

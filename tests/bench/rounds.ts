@@ -1,0 +1,32 @@
+/** Fairness: contenders take turns, forwards and backwards, and the median of the rounds counts. */
+
+/** Measures each contender once a round, in the order A B C, C B A, ... */
+export async function inTurns<T>(
+  contenders: readonly string[],
+  rounds: number,
+  measure: (contender: string, round: number) => Promise<T>,
+): Promise<Map<string, T[]>> {
+  const results = new Map(contenders.map((contender): [string, T[]] => [contender, []]));
+  for (let round = 0; round < rounds; round++) {
+    const order = round % 2 === 0 ? contenders : contenders.toReversed();
+    for (const contender of order) results.get(contender)!.push(await measure(contender, round));
+  }
+  return results;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
+  if (sorted.length === 0) return NaN;
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The median by contender of what `value` picks. */
+export function medians<T>(
+  results: ReadonlyMap<string, readonly T[]>,
+  value: (result: T) => number,
+): Record<string, number> {
+  return Object.fromEntries(
+    results.entries().map(([contender, list]) => [contender, median(list.map(value))]),
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * A registry that serves prepared bytes the way the public ones do: gzip, ETag
+ * and 304, `max-age=300`. `max-age=none` leaves that out, so that proxies ask
+ * each time; `now=` is the instant (Unix ms) that "young" is reckoned from.
+ */
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { fileOf, npmDocument, type Place, pypiPage } from "../data/catalogue.ts";
+import { abbreviated } from "../data/packument.ts";
+import { treePackage, treeTarball } from "../data/tree.ts";
+import { argument, pathOf, serve } from "./announce.ts";
+
+interface Prepared {
+  readonly identity: Uint8Array<ArrayBuffer>;
+  readonly gzip: Uint8Array<ArrayBuffer> | null;
+  readonly type: string;
+  readonly etag: string;
+}
+
+const CORGI = "application/vnd.npm.install-v1+json";
+const maxAge = argument("max-age", "300");
+const now = Number(argument("now"));
+const prepared = new Map<string, Prepared | null>();
+const counts = { documents: 0, unchanged: 0, files: 0 };
+
+serve((request) => {
+  const path = pathOf(request.url);
+  if (path === "/-/bench/counts") return Response.json(counts);
+  if (request.method === "POST") return Response.json({});
+  const base = request.url.slice(0, request.url.indexOf("/", 8) + 1);
+  const found = find(path, request.headers.get("accept") ?? "", base);
+  return found === null ? new Response("no such thing", { status: 404 }) : answer(found, request);
+});
+
+function find(path: string, accept: string, base: string): Prepared | null {
+  const file = /^\/([^/]+)\/-\/[^/]+$|^\/packages\/.*\/([^/]+)-[^-]+-py3-none-any\.whl$/.exec(path);
+  if (file !== null) {
+    const name = file[1] ?? file[2].replaceAll("_", "-");
+    return once(`file ${name}`, () => fileBytes(path, name));
+  }
+  const project = /^\/simple\/([^/]+)\/$/.exec(path)?.[1];
+  const place: Place = { base, now };
+  if (project !== undefined) {
+    const type = "application/vnd.pypi.simple.v1+json";
+    return once(`pypi ${base} ${project}`, () => document(pypiPage(project, place), type));
+  }
+  const name = decodeURIComponent(path.slice(1));
+  const full = () => npmDocument(name, place) ?? treePackage(name, place);
+  if (!accept.includes(CORGI)) {
+    return once(`npm ${base} ${name}`, () => document(full(), "application/json"));
+  }
+  return once(`corgi ${base} ${name}`, () => {
+    const found = full();
+    return document(found === null ? null : abbreviated(found), CORGI);
+  });
+}
+
+function once(key: string, make: () => Prepared | null): Prepared | null {
+  let found = prepared.get(key);
+  if (found === undefined) prepared.set(key, found = make());
+  return found;
+}
+
+function document(value: Record<string, unknown> | null, type: string): Prepared | null {
+  if (value === null) return null;
+  const identity = new TextEncoder().encode(JSON.stringify(value));
+  const etag = `W/"${createHash("sha256").update(identity).digest("hex").slice(0, 32)}"`;
+  return { identity, gzip: new Uint8Array(gzipSync(identity)), type, etag };
+}
+
+function fileBytes(path: string, name: string): Prepared | null {
+  const bytes = name.startsWith("file-") ? fileOf(name) : treeTarball(path);
+  if (bytes === null) return null;
+  return { identity: bytes, gzip: null, type: "application/octet-stream", etag: `"${name}"` };
+}
+
+function answer({ identity, gzip, type, etag }: Prepared, request: Request): Response {
+  const headers: Record<string, string> = {
+    "content-type": type,
+    etag,
+    vary: "Accept, Accept-Encoding",
+  };
+  if (maxAge !== "none") headers["cache-control"] = `public, max-age=${maxAge}`;
+  if (request.headers.get("if-none-match") === etag) {
+    counts.unchanged++;
+    return new Response(null, { status: 304, headers });
+  }
+  const zipped = gzip !== null && (request.headers.get("accept-encoding") ?? "").includes("gzip");
+  counts[type === "application/octet-stream" ? "files" : "documents"]++;
+  const body = zipped ? gzip : identity;
+  if (zipped) headers["content-encoding"] = "gzip";
+  headers["content-length"] = String(body.length);
+  return new Response(request.method === "HEAD" ? null : body, { headers });
+}
