@@ -87,7 +87,9 @@ interface Wanted {
 function readPurl(ecosystems: readonly Ecosystem[], path: string): Wanted | null {
   try {
     // Written whole into a path, or percent-encoded once more as one segment, or without its scheme.
-    const text = /^pkg%3a/i.test(path) ? decodeURIComponent(path) : path;
+    const text = (/^pkg%3a/i.test(path) ? decodeURIComponent(path) : path)
+      // Only a scope begins with `@`; within a name it can but stand before the version.
+      .replace(/(?<=[^/:])%40(?=[^/]*$)/i, "@");
     const { type, name, version } = parsePurl(text.startsWith("pkg:") ? text : `pkg:${text}`);
     const ecosystem = ecosystems.find((entry) => entry.versions.purlType === type);
     if (ecosystem === undefined || ecosystem.versions.normalizeName(name) === null) return null;

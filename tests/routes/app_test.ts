@@ -1,0 +1,407 @@
+/** Which address means what: the proxy's own pages, the ecosystems' mounts, older addresses, subdomains. */
+import assert from "node:assert/strict";
+import { type ProxyOptions, testProxy } from "../proxy.ts";
+import { startCargoRegistry } from "../registry/cargo.ts";
+import { startNpmRegistry } from "../registry/npm.ts";
+import { startPypiRegistry } from "../registry/pypi.ts";
+
+const NPM = { "user-agent": "npm/12.0.0 node/v24.0.0 linux x64" };
+const BROWSER = {
+  accept: "text/html,application/xhtml+xml,*/*;q=0.8",
+  "user-agent": "Mozilla/5.0",
+};
+const CURL = { accept: "*/*", "user-agent": "curl/8.0" };
+const CORGI = { accept: "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8" };
+const OWN = ["admin", "why", "health", "setup", "npm", "pypi", "cargo", "files"];
+
+/** All three registries with one package each, and npm packages named as the proxy's own routes. */
+async function setting(options: ProxyOptions = {}) {
+  const npm = startNpmRegistry();
+  const pypi = startPypiRegistry();
+  const cargo = startCargoRegistry();
+  for (const name of [...OWN, "left", "@acme/tool"]) npm.publish({ name, version: "1.0.0" });
+  const [wheel] = pypi.publish({ name: "Demo.Tool", version: "1.0" });
+  cargo.publish({ name: "demo", version: "1.0.0" });
+  const upstreams = { npm: npm.url, pypi: pypi.index, cargo: cargo.url };
+  const proxy = await testProxy({ ...options, upstreams });
+  const get = (path: string, headers: HeadersInit = CURL, init: RequestInit = {}) =>
+    proxy.fetch(path, { ...init, headers });
+  return {
+    npm,
+    wheel,
+    proxy,
+    get,
+    async status(path: string, headers: HeadersInit = CURL, init: RequestInit = {}) {
+      const response = await get(path, headers, init);
+      await response.arrayBuffer();
+      return response.status;
+    },
+    async json(path: string, headers: HeadersInit = CURL) {
+      const response = await get(path, headers);
+      assert.equal(response.status, 200, `${path} ${await response.clone().text()}`);
+      return await response.json();
+    },
+    /** At another host. */
+    async at(url: string, headers: HeadersInit = CURL) {
+      const { createApp } = await import("../../routes/app.ts");
+      const response = await createApp(proxy.deps)(new Request(url, { headers }));
+      return { status: response.status, text: await response.text() };
+    },
+    asked: () => [npm, pypi, cargo].flatMap(({ requests }) => requests.map(({ path }) => path)),
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      for (const server of [npm, pypi, cargo]) await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("a reserved name is the npm package for npm's family, by User-Agent or by Accept", async () => {
+  await using it = await setting();
+  const agents = [
+    "npm/12.0.0 node/v24.0.0 linux x64 workspaces/false",
+    "pnpm/11.0.0 npm/? node/v24.0.0 linux x64",
+    "yarn/1.22.22 npm/? node/v24.0.0 linux x64",
+    "Bun/1.3.0",
+    "Deno/2.9.6",
+  ];
+  for (const name of OWN) {
+    for (const headers of [...agents.map((agent) => ({ "user-agent": agent })), CORGI]) {
+      for (const prefix of ["", "/o-acme", "/o-acme/u-alice"]) {
+        assert.equal((await it.json(`${prefix}/${name}`, headers)).name, name);
+      }
+    }
+  }
+});
+
+Deno.test("a reserved name is the proxy's own for everybody else", async () => {
+  await using it = await setting();
+  assert.equal((await it.json("/health")).status, "ok");
+  assert.equal(await it.status("/health", BROWSER), 200);
+  assert.match(await (await it.get("/setup")).text(), /Package Proxy/);
+  assert.equal(await it.status("/why"), 404);
+  assert.equal(await it.status("/admin"), 404);
+  assert.equal(await it.status("/admin/v1/orgs"), 401);
+  assert.equal(await it.status("/npm"), 200);
+  assert.equal((await it.json("/npm")).registry, "npm");
+  assert.equal(await it.status("/cargo"), 404);
+  assert.equal(await it.status("/files"), 404);
+  assert.deepEqual(it.asked().filter((path) => /^\/(?:why|admin|cargo|files|npm)$/.test(path)), []);
+});
+
+Deno.test("below a reserved name the proxy's own routes win for npm's family too", async () => {
+  await using it = await setting();
+  assert.equal(await it.status("/admin/v1/orgs", NPM), 401);
+  assert.equal(await it.status("/why/pkg:npm/left", NPM), 200);
+  assert.equal((await it.json("/npm/left", NPM)).name, "left");
+  assert.equal((await it.json("/npm/npm", NPM)).name, "npm");
+  assert.equal((await it.json("/npm/health", NPM)).name, "health");
+  assert.equal(await it.status("/health/1.0.0", NPM), 404);
+});
+
+Deno.test("npm's paths work at the root", async () => {
+  await using it = await setting();
+  assert.equal((await it.json("/left", NPM)).name, "left");
+  assert.equal((await it.json("/left")).name, "left");
+  for (const path of ["/@acme%2ftool", "/@acme%2Ftool", "/@acme/tool"]) {
+    const { name, versions } = await it.json(path, NPM);
+    assert.equal(name, "@acme/tool");
+    const { tarball } = versions["1.0.0"].dist;
+    assert.equal(tarball, "http://proxy.example/@acme/tool/-/tool-1.0.0.tgz");
+    assert.equal(await it.status(new URL(tarball).pathname, NPM), 200);
+  }
+  assert.equal((await it.json("/left/1.0.0")).version, "1.0.0");
+  assert.equal((await it.json("/left/latest")).version, "1.0.0");
+  assert.equal(await it.status("/-/ping"), 200);
+  assert.equal(await it.status("/"), 200);
+});
+
+Deno.test("older addresses keep working", async () => {
+  await using it = await setting();
+  const { filename, path } = it.wheel;
+  for (
+    const address of [
+      "/npmfiles/left/-/left-1.0.0.tgz",
+      "/npm/left/-/left-1.0.0.tgz",
+      `/pypi/${path}`,
+      `/files/${path}`,
+      `/pypi/${path}.metadata`,
+      `/files/${path}.metadata`,
+      "/pypi/demo-tool/",
+      "/pypi/demo-tool/json",
+      "/pypi/demo-tool/1.0/json",
+      "/cargo-rs/config.json",
+      "/cargo-rs/de/mo/demo",
+      "/cargo/crates/demo/1.0.0/download",
+      "/cargo-rs/crates/demo/1.0.0/download",
+      "/cargofiles/demo/1.0.0/download",
+      "/cargofiles/crates/demo/1.0.0/download",
+    ]
+  ) {
+    assert.equal(await it.status(address), 200, address);
+    assert.equal(await it.status(`/o-acme/u-alice${address}`), 200, address);
+    assert.equal(await it.status(address, CURL, { method: "HEAD" }), 200, `HEAD ${address}`);
+  }
+  const installs = await it.proxy.installs();
+  assert.equal(installs.length, 8, "every file, companions and HEAD not counted");
+  assert.equal(installs.filter((install) => install.filename === filename).length, 2);
+});
+
+Deno.test("PyPI's un-normalised names redirect below the very address that was asked", async () => {
+  await using it = await setting();
+  for (
+    const [asked, to] of [
+      ["/pypi/simple/Demo.Tool/", "/pypi/simple/demo-tool/"],
+      ["/pypi/simple/demo-tool", "/pypi/simple/demo-tool/"],
+      ["/o-acme/u-alice/pypi/simple/DEMO_TOOL", "/o-acme/u-alice/pypi/simple/demo-tool/"],
+    ]
+  ) {
+    const response = await it.get(asked);
+    assert.equal(response.status, 301);
+    assert.equal(response.headers.get("location"), `http://proxy.example${to}`);
+  }
+});
+
+Deno.test("addresses in an index are below the base that was asked", async () => {
+  await using it = await setting();
+  const base = "http://proxy.example/o-acme/u-alice";
+  const npm = await it.json("/o-acme/u-alice/npm/left");
+  assert.equal(npm.versions["1.0.0"].dist.tarball, `${base}/npm/left/-/left-1.0.0.tgz`);
+  const { files } = await it.json("/o-acme/u-alice/pypi/simple/demo-tool/", {
+    accept: "application/vnd.pypi.simple.v1+json",
+  });
+  assert.equal(files[0].url, `${base}/pypi/${it.wheel.path}`);
+  const config = await it.json("/o-acme/u-alice/cargo-rs/config.json");
+  assert.equal(config.dl, `${base}/cargo-rs/crates`);
+  const root = await it.json("/o-acme/left");
+  const { tarball } = root.versions["1.0.0"].dist;
+  assert.equal(tarball, "http://proxy.example/o-acme/left/-/left-1.0.0.tgz");
+});
+
+Deno.test("PUBLIC_URL is the outside address of everything rewritten", async () => {
+  await using it = await setting({ settings: { publicUrl: "https://packages.example/proxy" } });
+  const base = "https://packages.example/proxy";
+  const { versions } = await it.json("/o-acme/npm/left");
+  assert.equal(versions["1.0.0"].dist.tarball, `${base}/o-acme/npm/left/-/left-1.0.0.tgz`);
+  assert.equal((await it.json("/cargo/config.json")).dl, `${base}/cargo/crates`);
+  const redirect = await it.get("/pypi/simple/Demo.Tool/");
+  assert.equal(redirect.headers.get("location"), `${base}/pypi/simple/demo-tool/`);
+  assert.ok((await (await it.get("/", BROWSER)).text()).includes(`${base}/npm/`));
+});
+
+Deno.test("with BASE_DOMAIN the host names the org, and the ecosystem before it", async () => {
+  await using it = await setting({
+    settings: { baseDomain: "packages.example" },
+    policies: { acme: { rules: { block: { entries: [{ purl: "pkg:npm/left" }] } } } },
+  });
+  const at = async (url: string, headers?: HeadersInit) => await it.at(url, headers);
+  const tarball = ({ text }: { text: string }) => JSON.parse(text).versions["1.0.0"].dist.tarball;
+  assert.equal((await at("http://acme.packages.example/npm/left")).status, 403);
+  assert.equal((await at("http://packages.example/npm/left")).status, 200);
+  assert.equal((await at("http://other.example/npm/left")).status, 200);
+  assert.equal((await at("http://npm.acme.packages.example/left")).status, 403);
+  assert.equal(
+    tarball(await at("http://npm.beta.packages.example/left")),
+    "http://npm.beta.packages.example/left/-/left-1.0.0.tgz",
+  );
+  assert.equal(
+    tarball(await at("http://npm.beta.packages.example/npm/left")),
+    "http://npm.beta.packages.example/npm/left/-/left-1.0.0.tgz",
+  );
+  assert.equal(
+    (await at("http://npm.beta.packages.example/left/-/left-1.0.0.tgz")).status,
+    200,
+  );
+  assert.equal((await at("http://pypi.beta.packages.example/simple/demo-tool/")).status, 200);
+  assert.equal((await at("http://cargo.beta.packages.example/de/mo/demo")).status, 200);
+  assert.equal(
+    JSON.parse((await at("http://cargo.beta.packages.example/config.json")).text).dl,
+    "http://cargo.beta.packages.example/crates",
+  );
+  assert.match((await at("http://npm.acme.packages.example/why/pkg:npm/left")).text, /"acme"/);
+  assert.equal(JSON.parse((await at("http://npm.acme.packages.example/health")).text).status, "ok");
+  assert.match((await at("http://npm.acme.packages.example/", BROWSER)).text, /Package Proxy/);
+  // Only its own ecosystem is there.
+  assert.equal((await at("http://npm.beta.packages.example/pypi/simple/demo-tool/")).status, 404);
+  assert.equal((await at("http://cargo.beta.packages.example/left")).status, 404);
+  assert.equal((await at("http://acme.packages.example/o-beta/npm/left")).status, 400);
+  assert.equal((await at("http://Bad_Org!.packages.example/npm/left")).status, 400);
+  const installs = await it.proxy.installs("beta");
+  assert.equal(installs.length, 1);
+});
+
+Deno.test("ORGS=closed: an org without a policy is 404 everywhere, the default org is not", async () => {
+  await using it = await setting({
+    settings: { orgs: "closed" },
+    policies: { acme: {} },
+    policy: {},
+  });
+  for (const path of ["/npm/left", "/npm/left/-/left-1.0.0.tgz", "/why/pkg:npm/left", "/setup"]) {
+    assert.equal(await it.status(`/o-nobody${path}`), 404, path);
+    assert.equal(await it.status(`/o-acme${path}`), 200, path);
+    assert.equal(await it.status(path), 200, path);
+  }
+  assert.equal(await it.status("/o-nobody/", BROWSER), 404);
+  assert.equal(await it.status("/o-nobody/health"), 200);
+  assert.deepEqual(it.asked().filter((path) => path !== "/left" && !path.endsWith(".tgz")), []);
+});
+
+Deno.test("ORGS=closed: the default org and those with a token need no policy of their own", async () => {
+  await using it = await setting({ settings: { orgs: "closed" } });
+  assert.equal(await it.status("/npm/left"), 200);
+  const { secret } = await it.proxy.deps.tokens.create({
+    org: "beta",
+    user: "ci",
+    role: "client",
+    expires: null,
+    by: "test",
+  });
+  assert.equal(await it.status("/npm/left", { authorization: `Bearer ${secret}` }), 200);
+  assert.equal(await it.status("/o-beta/npm/left"), 404);
+});
+
+Deno.test("what no ecosystem knows is 404", async () => {
+  await using it = await setting();
+  for (
+    const path of [
+      "/npm/left/-",
+      "/npm/left/-/",
+      "/npm/left/1.0.0/x",
+      "/npm/-/nothing",
+      "/npm/%E0%A4%A",
+      "/pypi/simple/demo-tool/x/y",
+      "/pypi/integrity/x",
+      "/files/x",
+      "/cargo/api/v1/me",
+      "/cargo/x/y/z/demo",
+      "/why/",
+      "/health/x",
+      "/setup/x",
+      "/favicon.ico/x/y",
+      "/.well-known/security.txt/x",
+      "/a/b/c/d",
+    ]
+  ) {
+    const status = await it.status(path);
+    assert.ok(status === 404 || (path === "/why/" && status === 400), `${path} ${status}`);
+  }
+});
+
+Deno.test("`/why/` takes PURLs in every spelling and says what it cannot read", async () => {
+  await using it = await setting();
+  for (
+    const path of [
+      "pkg:npm/left",
+      "pkg%3Anpm%2Fleft",
+      "npm/left",
+      "pkg:npm/left@1.0.0",
+      "pkg:npm/left%401.0.0",
+      "pkg:npm/@acme/tool",
+      "pkg:npm/%40acme/tool@1.0.0",
+      "pkg:npm/%40acme%2Ftool",
+      "pkg%3Anpm%2F%2540acme%2Ftool%401.0.0",
+      "pkg:pypi/Demo_Tool",
+      "pkg:cargo/demo@1.0.0",
+    ]
+  ) {
+    const answer = await it.json(`/why/${path}`, { accept: "application/json" });
+    assert.equal(answer.versions.length, 1, path);
+    assert.equal(answer.versions[0].verdict, "allow");
+    assert.match(await (await it.get(`/why/${path}`)).text(), /^pkg:\w+\/.* 0 of 1 withheld\n/);
+    const page = await it.get(`/why/${path}`, BROWSER);
+    assert.match(page.headers.get("content-type") ?? "", /^text\/html/);
+    assert.match(await page.text(), /allowed/);
+  }
+  for (const path of ["pkg:npm/nothing", "pkg:npm/left@9.9.9", "pkg:pypi/nothing"]) {
+    assert.equal(await it.status(`/why/${path}`), 404, path);
+  }
+  for (
+    const path of ["pkg:unknown/left", "left", "%E0%A4%A", "pkg:npm", "pkg:npm/", "pkg:npm/..%2f.."]
+  ) {
+    assert.equal(await it.status(`/why/${path}`), 400, path);
+  }
+});
+
+Deno.test("`/why/` shows every finding, its date and what waived it", async () => {
+  await using it = await setting({
+    policy: {
+      rules: { min_age: { level: "warn" }, block: { entries: [{ purl: "pkg:npm/left@1.2.0" }] } },
+      exceptions: [{ purl: "pkg:npm/left@1.1.0", rules: ["min_age"] }],
+    },
+  });
+  const publishedAt = new Date(it.proxy.clock.now - 3600_000);
+  for (const version of ["1.1.0", "1.2.0", "1.3.0-<b>"]) {
+    it.npm.publish({ name: "left", version: version.replace("<b>", "b"), publishedAt });
+  }
+  const { versions } = await it.json("/why/pkg:npm/left", { accept: "application/json" });
+  const shown = versions.map((entry: { version: string; verdict: string; code: string | null }) => [
+    entry.version,
+    entry.verdict,
+    entry.code,
+  ]);
+  assert.deepEqual(shown, [
+    ["1.3.0-b", "warn", "min_age"],
+    ["1.2.0", "deny", "blocked"],
+    ["1.1.0", "allow", null],
+    ["1.0.0", "allow", null],
+  ]);
+  const text = await (await it.get("/why/pkg:npm/left")).text();
+  assert.match(text, /1 of 4 withheld/);
+  assert.match(text, /1\.3\.0-b {2}warned of \(min_age\)/);
+  assert.match(text, /1\.1\.0 {2}allowed, published .*, min_age waived by exception/);
+  const page = await it.get("/why/pkg:npm/left@1.2.0?withheld=blocked", BROWSER);
+  assert.equal(page.status, 403);
+  assert.match(await page.text(), /withheld/);
+});
+
+Deno.test("`/why/` holds to the org's demand, but tells who was sent there why", async () => {
+  await using it = await setting({ policies: { acme: { auth: "token" } } });
+  assert.equal(await it.status("/o-acme/why/pkg:npm/left"), 401);
+  const sent = await it.get("/o-acme/why/pkg:npm/left@1.0.0?withheld=min_age");
+  assert.equal(sent.status, 403);
+  assert.equal(await sent.text(), "pkg:npm/left@1.0.0 is withheld by policy (min_age).\n");
+  const odd = await it.get("/o-acme/why/pkg:npm/left@1.0.0?withheld=%3Cscript%3E");
+  assert.ok(!(await odd.text()).includes("script"));
+});
+
+Deno.test("HEAD and OPTIONS are answered everywhere, and change nothing", async () => {
+  await using it = await setting();
+  for (
+    const path of [
+      "/",
+      "/health",
+      "/setup",
+      "/why/pkg:npm/left",
+      "/npm/",
+      "/npm/left",
+      "/npm/left/-/left-1.0.0.tgz",
+      "/pypi/simple/",
+      "/pypi/simple/demo-tool/",
+      `/pypi/${it.wheel.path}`,
+      "/cargo/config.json",
+      "/cargo/de/mo/demo",
+    ]
+  ) {
+    assert.equal(await it.status(path, CURL, { method: "HEAD" }), 200, path);
+    const options = await it.get(path, CURL, { method: "OPTIONS" });
+    assert.equal(options.status, 405, path);
+    assert.match(options.headers.get("allow") ?? "", /GET, HEAD/);
+    assert.equal(options.headers.get("access-control-allow-origin"), null);
+    await options.text();
+  }
+  assert.deepEqual(await it.proxy.installs(), []);
+});
+
+Deno.test("the admin API is the same below a prefix", async () => {
+  await using it = await setting();
+  const headers = { authorization: `Bearer ${it.proxy.rootToken}` };
+  for (const prefix of ["", "/o-acme", "/o-acme/u-alice"]) {
+    const { status } = await it.get(`${prefix}/admin/v1/orgs/default/policy`, headers);
+    assert.equal(status, 200, prefix);
+  }
+  const response = await it.get("/o-acme/admin/v1/orgs/acme/policy", {
+    ...headers,
+    "content-type": "application/json",
+  }, { method: "PUT", body: '{"mode":"audit"}' });
+  assert.equal(response.status, 201, await response.text());
+  assert.equal((await it.proxy.deps.policies.get("acme")).mode, "audit");
+});
