@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { DAY } from "../proxy.ts";
 import { NPM_CLIENTS, type NpmClient } from "./npm_clients.ts";
 import { type NpmWorld, npmWorld, type Project } from "./npm_world.ts";
 import { assertDone, assertRefused } from "./printed.ts";
@@ -107,6 +108,24 @@ for (const client of NPM_CLIENTS) {
       `bob ${TREE[2]}`,
     ]);
   }, { policies: { acme: { auth: "token" } } });
+
+  test("gets a release once it is old enough, whatever the client has cached", async (world) => {
+    const project = await world.project(`${world.base}/npm/`);
+    assertDone(await project.add("kettle"));
+    await assertTree(project);
+    world.proxy.clock.now += 6 * DAY;
+    assertDone(await project.add("kettle@1.1.0"));
+    const { version } = JSON.parse(await project.read("node_modules/kettle/package.json"));
+    assert.equal(version, "1.1.0");
+  });
+
+  test("follows a redirect to the upstream's file, on record all the same", async (world) => {
+    const project = await world.project(`${world.base}/npm/`);
+    assertDone(await project.add("kettle"));
+    await assertTree(project);
+    const records = await world.proxy.installs();
+    assert.deepEqual([...new Set(records.map(({ purl }) => purl))].sort(), TREE);
+  }, { policy: { downloads: "redirect" } });
 
   test("installs a package named like a page of the proxy from the root", async (world) => {
     world.registry.publish({ name: "health", version: "1.0.0" });
