@@ -1,0 +1,97 @@
+/** The proxy as a process of its own, as its operator starts it. */
+
+const ROOT = new URL("../", import.meta.url);
+const MAIN = new URL("main.ts", ROOT).pathname;
+/** For a start on a machine that is busy with other tests. */
+const START_MS = 60_000;
+
+export interface Started extends AsyncDisposable {
+  /** Without trailing slash. */
+  readonly url: string;
+  /** What it printed up to the line with its address. */
+  readonly lines: readonly string[];
+  readonly process: Deno.ChildProcess;
+}
+
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function command(variables: Readonly<Record<string, string>>): Deno.Command {
+  const passed = ["PATH", "HOME", "DENO_DIR", "XDG_CACHE_HOME", "TMPDIR"];
+  const env = Object.fromEntries(passed.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", MAIN],
+    cwd: ROOT,
+    clearEnv: true,
+    env: {
+      ...env,
+      NO_COLOR: "1",
+      UPSTREAM_NPM: "http://127.0.0.1:9/",
+      KV_URL: ":memory:",
+      ...variables,
+    },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** For a start that fails by itself. Loopback and memory unless the variables say otherwise. */
+export async function run(variables: Readonly<Record<string, string>>): Promise<Ended> {
+  const process = command(variables).spawn();
+  const timer = setTimeout(() => process.kill("SIGKILL"), START_MS);
+  const { code, stdout, stderr } = await process.output();
+  clearTimeout(timer);
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+export async function start(variables: Readonly<Record<string, string>> = {}): Promise<Started> {
+  const process = command({ PORT: "0", ...variables }).spawn();
+  const timer = setTimeout(() => process.kill("SIGKILL"), START_MS);
+  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const errors = new Response(process.stderr).text();
+  let text = "";
+  let url: string | undefined;
+  while (url === undefined) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`The proxy did not start: ${text}${await errors}`);
+    text += value;
+    url = /listens on (http:\S+)\/\n/.exec(text)?.[1];
+  }
+  clearTimeout(timer);
+  const rest = drain(reader);
+  return {
+    url,
+    lines: text.trim().split("\n"),
+    process,
+    async [Symbol.asyncDispose]() {
+      try {
+        process.kill("SIGKILL");
+      } catch (error) {
+        // It has ended by itself, as the test wanted.
+        if (!(error instanceof TypeError)) throw error;
+      }
+      await Promise.all([process.status, rest, errors]);
+    },
+  };
+}
+
+/** A pipe that nobody reads would stop the process that writes. */
+async function drain(reader: ReadableStreamDefaultReader<string>): Promise<void> {
+  while (!(await reader.read()).done);
+}
+
+export async function temporary(): Promise<AsyncDisposable & { file(name: string): string }> {
+  const folder = await Deno.makeTempDir();
+  return {
+    file: (name) => `${folder}/${name}`,
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
