@@ -112,6 +112,7 @@ export class RevalidatedCache {
       return await this.#ask(wanted, held);
     } catch (error) {
       const expected = error instanceof UpstreamError || error instanceof InvalidMetadata;
+      if (isDenied(error)) this.#entries.delete(wanted.key);
       if (!expected || held === undefined || !this.#isGood(held) || isDenied(error)) throw error;
       held.failedAt = this.#now();
       return held;
@@ -159,10 +160,12 @@ export class RevalidatedCache {
   }
 }
 
+const DENIALS = new Set([401, 403, 451]);
+
 /** An upstream that says no to us is not down: what it gave before is no longer ours to give. */
 function isDenied(error: unknown): boolean {
   return error instanceof UpstreamError &&
-    (error.options.status === 401 || error.options.status === 403);
+    DENIALS.has(error.options.status ?? 0);
 }
 
 async function contentId(answer: DocumentAnswer & { kind: "document" }): Promise<string> {

@@ -1,0 +1,196 @@
+/** How long what upstream said is used, and what is used when it says nothing. */
+import assert from "node:assert/strict";
+import type { Source } from "../../ecosystems/ecosystem.ts";
+import { InvalidMetadata, UpstreamError } from "../../ecosystems/errors.ts";
+import { RevalidatedCache, type Wanted } from "../../ecosystems/revalidated.ts";
+import { Upstream } from "../../ecosystems/upstream.ts";
+import { serveRegistry, type ServerOptions } from "../registry/server.ts";
+
+interface Content {
+  text: string;
+}
+
+/** One document, its cache and a clock. */
+function setting(
+  options: ServerOptions & { bytes?: number; headers?: Record<string, string> } = {},
+) {
+  const content: Content = { text: "one" };
+  const clock = { now: 1_000_000_000 };
+  let made = 0;
+  const server = serveRegistry(
+    () => ({ body: content.text, type: "text/plain", headers: options.headers }),
+    options,
+  );
+  const cache = new RevalidatedCache(new Upstream(), {
+    now: () => clock.now,
+    bytes: options.bytes ?? 1_000_000,
+  });
+  const source: Source = {
+    ecosystem: "npm",
+    url: server.url,
+    authorization: null,
+    partition: "",
+    fileOrigins: [],
+  };
+  const load = async (given: Partial<Wanted<string>> = {}) =>
+    await cache.load<string>({
+      key: "document",
+      source,
+      address: () => ({ url: "document", accept: "text/plain" }),
+      graceMs: 0,
+      make(document) {
+        made++;
+        const text = new TextDecoder().decode(document.bytes);
+        if (text === "nonsense") throw new InvalidMetadata("Cannot read it");
+        return text;
+      },
+      weigh: (text) => text.length,
+      ...given,
+    });
+  return {
+    content,
+    clock,
+    server,
+    load,
+    made: () => made,
+    asked: () => server.requests.length,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+Deno.test("an unchanged document is asked for again, and not read again", async () => {
+  await using it = setting();
+  for (let i = 0; i < 3; i++) assert.equal((await it.load())?.value, "one");
+  assert.deepEqual([it.asked(), it.made()], [3, 1]);
+  it.content.text = "two";
+  assert.equal((await it.load())?.value, "two");
+  assert.equal(it.made(), 2);
+});
+
+Deno.test("without validators, equal bytes are the same content", async () => {
+  await using it = setting({ etag: false });
+  const first = await it.load();
+  const second = await it.load();
+  assert.deepEqual(second, first);
+  assert.deepEqual([it.asked(), it.made()], [2, 1]);
+});
+
+Deno.test("a weak validator stands for no content", async () => {
+  await using it = setting({ etag: false, headers: { etag: 'W/"always"' } });
+  const first = await it.load();
+  it.content.text = "two";
+  const second = await it.load();
+  assert.equal(second?.value, "two");
+  assert.notEqual(second?.id, first?.id);
+});
+
+Deno.test("it is used for as long as upstream allows, five minutes at most, else for the grace", async () => {
+  await using it = setting({ cacheControl: "max-age=60" });
+  await it.load();
+  it.clock.now += 59_999;
+  await it.load();
+  assert.equal(it.asked(), 1);
+  it.clock.now += 1;
+  await it.load();
+  assert.equal(it.asked(), 2);
+  await using long = setting({ cacheControl: "max-age=86400" });
+  await long.load();
+  long.clock.now += 299_999;
+  await long.load();
+  assert.equal(long.asked(), 1);
+  long.clock.now += 1;
+  await long.load();
+  assert.equal(long.asked(), 2);
+  await using silent = setting();
+  await silent.load();
+  silent.clock.now += 29_999;
+  await silent.load({ graceMs: 30_000 });
+  assert.equal(silent.asked(), 1);
+  silent.clock.now += 1;
+  await silent.load({ graceMs: 30_000 });
+  assert.equal(silent.asked(), 2);
+});
+
+Deno.test("many askers at once share one request, and its failure", async () => {
+  await using it = setting();
+  const all = await Promise.all(Array.from({ length: 20 }, () => it.load()));
+  assert.deepEqual([it.asked(), new Set(all.map((kept) => kept?.value)).size], [1, 1]);
+  await using failing = setting();
+  failing.server.fault(/.*/, { kind: "status", status: 500 });
+  const results = await Promise.allSettled(Array.from({ length: 5 }, () => failing.load()));
+  assert.ok(results.every(({ status }) => status === "rejected"));
+  assert.equal(failing.asked(), 1);
+  failing.server.mend();
+  assert.equal((await failing.load())?.value, "one", "a failure is not kept");
+});
+
+Deno.test("while upstream fails the last good value is used, asked for again every five seconds, for a day", async () => {
+  await using it = setting();
+  await it.load();
+  it.server.fault(/.*/, { kind: "status", status: 500 });
+  it.clock.now += 1_000;
+  assert.deepEqual([(await it.load())?.value, (await it.load())?.staleMs], ["one", 1_000]);
+  assert.equal(it.asked(), 2);
+  it.clock.now += 5_000;
+  assert.equal((await it.load())?.staleMs, 6_000);
+  assert.equal(it.asked(), 3);
+  it.clock.now += 24 * 3600_000;
+  await assert.rejects(it.load(), UpstreamError);
+  it.server.mend();
+  assert.equal((await it.load())?.staleMs, null);
+});
+
+Deno.test("nonsense is upstream failing; what is no fault of upstream's is thrown", async () => {
+  await using it = setting();
+  await it.load();
+  it.content.text = "nonsense";
+  const stale = await it.load();
+  assert.deepEqual([stale?.value, stale?.staleMs], ["one", 0]);
+  await using broken = setting();
+  await broken.load();
+  broken.content.text = "two";
+  const make = () => {
+    throw new RangeError("a mistake");
+  };
+  await assert.rejects(broken.load({ make }), RangeError);
+});
+
+Deno.test("a document that is gone stays gone while upstream fails", async () => {
+  await using it = setting();
+  await it.load();
+  it.server.fault(/.*/, { kind: "status", status: 404 });
+  assert.equal(await it.load(), null);
+  it.server.fault(/.*/, { kind: "status", status: 500 });
+  await assert.rejects(it.load(), UpstreamError);
+});
+
+for (const status of [401, 403, 451]) {
+  Deno.test(`what upstream denies (${status}) is not given any longer, nor while it fails later`, async () => {
+    await using it = setting();
+    await it.load();
+    it.server.fault(/.*/, { kind: "status", status });
+    await assert.rejects(it.load({ graceMs: 0 }), UpstreamError);
+    it.server.fault(/.*/, { kind: "status", status: 500 });
+    await assert.rejects(it.load({ graceMs: 30_000 }), UpstreamError);
+  });
+}
+
+Deno.test("a provisional value is made anew after a minute, though upstream did not change", async () => {
+  await using it = setting();
+  const isProvisional = () => true;
+  await it.load({ isProvisional });
+  it.clock.now += 59_999;
+  await it.load({ isProvisional });
+  assert.equal(it.made(), 1);
+  it.clock.now += 1;
+  await it.load({ isProvisional });
+  assert.equal(it.made(), 2);
+});
+
+Deno.test("what does not fit the bound is given and not kept", async () => {
+  await using it = setting({ bytes: 10, cacheControl: "max-age=60" });
+  it.content.text = "more than ten bytes";
+  assert.equal((await it.load())?.value, it.content.text);
+  assert.equal((await it.load())?.value, it.content.text);
+  assert.equal(it.asked(), 2);
+});

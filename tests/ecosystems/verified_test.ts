@@ -1,0 +1,126 @@
+/** A file ends well only if it is the right one and on record. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { type Passed, verified } from "../../ecosystems/verified.ts";
+
+const FILE = crypto.getRandomValues(new Uint8Array(1_000));
+const SHA256 = {
+  algorithm: "sha256",
+  hex: createHash("sha256").update(FILE).digest("hex"),
+} as const;
+const SHA1 = { algorithm: "sha1", hex: createHash("sha1").update(FILE).digest("hex") } as const;
+
+function pieces(...sizes: number[]): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let at = 0;
+  return ReadableStream.from(sizes.map((size) => FILE.slice(at, at += size)));
+}
+
+function through(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  given: Partial<Parameters<typeof verified>[1]> = {},
+) {
+  const finished: Passed[] = [];
+  const broken: unknown[] = [];
+  const stream = verified(body, {
+    digest: SHA256,
+    size: null,
+    finish: (passed) => Promise.resolve(void finished.push(passed)),
+    broken: (error) => void broken.push(error),
+    ...given,
+  });
+  return { stream, finished, broken };
+}
+
+/** What arrives before the stream ends, and whether it ends well. */
+async function drain(stream: ReadableStream<Uint8Array>) {
+  let bytes = 0;
+  try {
+    for await (const chunk of stream) bytes += chunk.length;
+    return { bytes, ended: true };
+  } catch {
+    return { bytes, ended: false };
+  }
+}
+
+Deno.test("a file arrives unchanged, however it is cut", async () => {
+  for (const sizes of [[1_000], [1, 999], [0, 500, 0, 500, 0], Array<number>(1_000).fill(1)]) {
+    const { stream, finished, broken } = through(pieces(...sizes));
+    assert.deepEqual(await new Response(stream).bytes(), FILE);
+    assert.deepEqual(finished, [{ bytes: 1_000, sha256: SHA256.hex }]);
+    assert.deepEqual(broken, []);
+  }
+});
+
+Deno.test("an empty file is a file", async () => {
+  const { stream, finished } = through(pieces(), { digest: null, size: 0 });
+  assert.deepEqual(await drain(stream), { bytes: 0, ended: true });
+  assert.deepEqual(finished, [{ bytes: 0 }]);
+});
+
+Deno.test("the last piece waits for the record", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { stream } = through(pieces(400, 400, 200), { finish: () => promise });
+  let received = 0;
+  const whole = (async () => {
+    for await (const chunk of stream) received += chunk.length;
+  })();
+  await new Promise((tick) => setTimeout(tick, 50));
+  assert.equal(received, 800);
+  resolve();
+  await whole;
+  assert.equal(received, 1_000);
+});
+
+Deno.test("a record that fails breaks the file off before its end", async () => {
+  const { stream, broken } = through(pieces(400, 600), {
+    finish: () => Promise.reject(new Error("no store")),
+  });
+  assert.deepEqual(await drain(stream), { bytes: 400, ended: false });
+  assert.equal(broken.length, 1);
+});
+
+Deno.test("another digest or another size breaks off, and is not on record", async () => {
+  for (
+    const given of [
+      { digest: { ...SHA256, hex: "0".repeat(64) } },
+      { digest: { ...SHA1, hex: "unreadable" } },
+      { digest: null, size: 999 },
+      { digest: SHA256, size: 1_001 },
+    ]
+  ) {
+    const { stream, finished, broken } = through(pieces(400, 600), given);
+    assert.deepEqual(await drain(stream), { bytes: 400, ended: false });
+    assert.deepEqual(finished, []);
+    assert.equal(broken.length, 1);
+  }
+});
+
+Deno.test("a digest that is no SHA-256 is checked and not recorded as one", async () => {
+  const { stream, finished } = through(pieces(1_000), { digest: SHA1, size: 1_000 });
+  assert.deepEqual(await drain(stream), { bytes: 1_000, ended: true });
+  assert.deepEqual(finished, [{ bytes: 1_000 }]);
+});
+
+Deno.test("a body that breaks off upstream breaks off here", async () => {
+  const failing = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start: (controller) => controller.enqueue(FILE.slice(0, 400)),
+    pull: (controller) => controller.error(new Error("upstream")),
+  });
+  const { stream, finished, broken } = through(failing);
+  assert.deepEqual(await drain(stream), { bytes: 0, ended: false });
+  assert.deepEqual([finished.length, broken.length], [0, 1]);
+});
+
+Deno.test("a client that goes away ends the download upstream, without a record", async () => {
+  let cancelled: unknown;
+  const endless = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull: (controller) => controller.enqueue(FILE.slice()),
+    cancel: (reason) => void (cancelled = reason),
+  });
+  const { stream, finished } = through(endless);
+  const reader = stream.getReader();
+  await reader.read();
+  await reader.cancel("gone");
+  assert.equal(cancelled, "gone");
+  assert.deepEqual(finished, []);
+});
