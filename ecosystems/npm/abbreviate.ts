@@ -1,7 +1,8 @@
 /** The abbreviated packument, built here because the upstream's own has no `time` to judge by. */
-import { KeyTable, walkObject } from "./json_scan.ts";
-import { skipValue } from "./json_scan.ts";
-import type { Layout, TopMember, VersionFacts, VersionSpan } from "./layout.ts";
+import { KeyTable, skipValue, walkObject } from "./json_scan.ts";
+import type { Layout, TopMember, VersionSpan } from "./layout.ts";
+import type { VersionFacts } from "./manifest.ts";
+import { Writer } from "./writer.ts";
 
 /** Members that an installer reads: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md */
 const KEPT = new KeyTable([
@@ -74,64 +75,41 @@ function abbreviateVersion(
   const start = out.length;
   out.copy(bytes, span.start, span.value);
   const value = out.length;
-  let tarballStart = 0;
+  /** How far the address of the tarball moved. */
+  let moved = 0;
+  /** Kept members that stand side by side are copied together: from here to there. */
+  let from = 0;
+  let to = 0;
   let first = true;
+  const flush = () => {
+    if (to === 0) return;
+    if (!first) out.text(",");
+    first = false;
+    if (span.tarballStart > from && span.tarballStart < to) moved = out.length - from;
+    out.copy(bytes, from, to);
+    to = 0;
+  };
   out.text("{");
   walkObject(bytes, span.value, (keyStart, keyEnd, valueStart) => {
     const end = skipValue(bytes, valueStart);
-    const key = KEPT.find(bytes, keyStart, keyEnd);
-    if (key === null) return end;
-    if (!first) out.text(",");
-    first = false;
-    if (key === "dist" && span.tarballEnd > 0) {
-      tarballStart = out.length + span.tarballStart - keyStart;
+    if (KEPT.find(bytes, keyStart, keyEnd) === null) flush();
+    else {
+      if (to === 0) from = keyStart;
+      to = end;
     }
-    out.copy(bytes, keyStart, end);
     return end;
   });
+  flush();
   if (facts.installScripts) out.copy(INSTALL_SCRIPT, first ? 1 : 0, INSTALL_SCRIPT.length);
   out.text("}");
+  const move = (position: number) => position === 0 ? 0 : position + moved;
   return {
     version: span.version,
     start,
     value,
     end: out.length,
-    tarballStart,
-    tarballEnd: tarballStart === 0 ? 0 : tarballStart + span.tarballEnd - span.tarballStart,
+    tarballStart: move(span.tarballStart),
+    tarballEnd: move(span.tarballEnd),
+    tailStart: move(span.tailStart),
   };
 }
-
-/** Bytes that grow. */
-export class Writer {
-  #bytes: Uint8Array<ArrayBuffer>;
-  length = 0;
-
-  constructor(size: number) {
-    this.#bytes = new Uint8Array(Math.max(size, 1024));
-  }
-
-  text(text: string): void {
-    this.#reserve(text.length * 3);
-    this.length += encoder.encodeInto(text, this.#bytes.subarray(this.length)).written;
-  }
-
-  copy(bytes: Uint8Array, start: number, end: number): void {
-    this.#reserve(end - start);
-    this.#bytes.set(bytes.subarray(start, end), this.length);
-    this.length += end - start;
-  }
-
-  /** A copy of exactly what was written. */
-  bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.slice(0, this.length);
-  }
-
-  #reserve(more: number): void {
-    if (this.length + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + more));
-    grown.set(this.#bytes.subarray(0, this.length));
-    this.#bytes = grown;
-  }
-}
-
-const encoder = new TextEncoder();

@@ -6,6 +6,7 @@
 import { InvalidMetadata } from "../errors.ts";
 import { isRecord } from "../json.ts";
 import { KeyTable, parseSlice, skipSpace, skipValue, stringAt, walkObject } from "./json_scan.ts";
+import { readManifest, type VersionFacts } from "./manifest.ts";
 
 /** A member of an object: its key with quotes, up to the end of its value. */
 export interface Span {
@@ -19,6 +20,11 @@ export interface VersionSpan extends Span {
   /** The address of the tarball, quotes included; 0, 0 where there is none. */
   readonly tarballStart: number;
   readonly tarballEnd: number;
+  /**
+   * Where the file's name begins in an address of the usual form
+   * (`<registry>/<name>/-/<file>`, nothing escaped); 0: it has another form.
+   */
+  readonly tailStart: number;
 }
 
 /** A top-level member, in the document's order. */
@@ -35,16 +41,6 @@ export interface Layout {
   readonly time: Readonly<Record<string, unknown>> | null;
 }
 
-/** What the judge needs to know of one version, as the document states it. */
-export interface VersionFacts {
-  readonly tarball: string | null;
-  readonly integrity: string | null;
-  readonly shasum: string | null;
-  readonly deprecated: boolean;
-  readonly trust: "none" | "provenance" | "trusted_publisher" | "approved";
-  readonly installScripts: boolean;
-}
-
 export interface Packument {
   readonly name: string | null;
   readonly layout: Layout;
@@ -53,23 +49,17 @@ export interface Packument {
 }
 
 const TOP = new KeyTable(["name", "versions", "time", "dist-tags", "policyRestrictions"]);
-const MANIFEST = new KeyTable([
-  "dist",
-  "_npmUser",
-  "scripts",
-  "gypfile",
-  "hasInstallScript",
-  "deprecated",
-]);
-const DIST = new KeyTable(["tarball", "integrity", "shasum", "attestations"]);
-const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall"];
 
-/** Reads a full packument in one pass over its bytes. Throws InvalidMetadata. */
-export function readPackument(bytes: Uint8Array<ArrayBuffer>): Packument {
+/**
+ * Reads a full packument in one pass over its bytes. Throws InvalidMetadata.
+ * @param usual what tarball addresses usually begin with: `<registry>/<name>/-/`
+ */
+export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Packument {
   const members: TopMember[] = [];
   const versions: VersionSpan[] = [];
   const facts: VersionFacts[] = [];
   const seen = new Set<string>();
+  const prefix = new TextEncoder().encode(usual);
   let name: string | null = null;
   let tags: Record<string, string> = {};
   let time: Record<string, unknown> = {};
@@ -78,7 +68,7 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>): Packument {
     if (key !== null && seen.has(key)) throw new InvalidMetadata(`Cannot read ${key} twice`);
     if (key !== null) seen.add(key);
     const end = key === "versions"
-      ? readVersions(bytes, value, versions, facts)
+      ? readVersions(bytes, value, { versions, facts, prefix })
       : skipValue(bytes, value);
     if (key === "name") name = stringAt(bytes, value, end);
     if (key === "dist-tags") tags = readTags(parseSlice(bytes, value, end));
@@ -99,101 +89,50 @@ function bom(bytes: Uint8Array): number {
 function readVersions(
   bytes: Uint8Array,
   at: number,
-  versions: VersionSpan[],
-  facts: VersionFacts[],
+  { versions, facts, prefix }: {
+    versions: VersionSpan[];
+    facts: VersionFacts[];
+    prefix: Uint8Array;
+  },
 ): number {
   const seen = new Set<string>();
   return walkObject(bytes, at, (start, keyEnd, value) => {
     const version = stringAt(bytes, start, keyEnd);
     if (seen.has(version)) throw new InvalidMetadata(`Cannot read version ${version} twice`);
     seen.add(version);
-    const manifest = readManifest(bytes, value);
-    const { tarballStart, tarballEnd, end } = manifest;
-    versions.push({ version, start, value, end, tarballStart, tarballEnd });
-    facts.push(manifest.facts);
+    const { facts: stated, end, tarballStart, tarballEnd } = readManifest(bytes, value);
+    const tailStart = tailOf(bytes, { tarballStart, tarballEnd, prefix });
+    versions.push({ version, start, value, end, tarballStart, tarballEnd, tailStart });
+    facts.push(stated);
     return end;
   });
 }
 
-function readManifest(bytes: Uint8Array, at: number) {
-  const seen = new Set<string>();
-  let dist = NO_DIST;
-  let publisher: "none" | "trusted_publisher" | "approved" = "none";
-  let deprecated = false;
-  let installScripts = false;
-  const end = walkObject(bytes, at, (start, keyEnd, value) => {
-    const key = MANIFEST.find(bytes, start, keyEnd);
-    if (key === null) return skipValue(bytes, value);
-    if (seen.has(key)) throw new InvalidMetadata(`Cannot read ${key} twice at byte ${start}`);
-    seen.add(key);
-    if (key === "dist") {
-      dist = readDist(bytes, value);
-      return dist.end;
-    }
-    const end = skipValue(bytes, value);
-    if (key === "_npmUser") publisher = publisherOf(parseSlice(bytes, value, end));
-    else if (key === "deprecated") deprecated = isDeprecated(parseSlice(bytes, value, end));
-    else if (key === "scripts") installScripts ||= hasInstallScripts(parseSlice(bytes, value, end));
-    else installScripts ||= parseSlice(bytes, value, end) === true;
-    return end;
-  });
-  const trust = publisher !== "none" ? publisher : dist.provenance ? "provenance" : "none";
-  const { tarball, integrity, shasum, tarballStart, tarballEnd } = dist;
-  const facts: VersionFacts = { tarball, integrity, shasum, deprecated, trust, installScripts };
-  return { end, tarballStart, tarballEnd, facts };
+/** Where a plain file name follows the usual prefix and ends the address; 0: it does not. */
+function tailOf(
+  bytes: Uint8Array,
+  { tarballStart, tarballEnd, prefix }: {
+    tarballStart: number;
+    tarballEnd: number;
+    prefix: Uint8Array;
+  },
+): number {
+  const from = tarballStart + 1;
+  const tail = from + prefix.length;
+  if (tarballEnd - 1 <= tail) return 0;
+  for (let i = 0; i < prefix.length; i++) {
+    if (bytes[from + i] !== prefix[i]) return 0;
+  }
+  for (let i = tail; i < tarballEnd - 1; i++) {
+    if (!isPlain(bytes[i])) return 0;
+  }
+  return bytes[tail] === 0x2e ? 0 : tail;
 }
 
-const NO_DIST = {
-  end: 0,
-  tarball: null as string | null,
-  integrity: null as string | null,
-  shasum: null as string | null,
-  provenance: false,
-  tarballStart: 0,
-  tarballEnd: 0,
-};
-
-function readDist(bytes: Uint8Array, at: number): typeof NO_DIST {
-  const dist = { ...NO_DIST };
-  const seen = new Set<string>();
-  if (bytes[at] !== 0x7b) return { ...dist, end: skipValue(bytes, at) };
-  dist.end = walkObject(bytes, at, (start, keyEnd, value) => {
-    const end = skipValue(bytes, value);
-    const key = DIST.find(bytes, start, keyEnd);
-    if (key === null) return end;
-    if (seen.has(key)) throw new InvalidMetadata(`Cannot read ${key} twice at byte ${start}`);
-    seen.add(key);
-    if (key === "attestations") dist.provenance = hasProvenance(parseSlice(bytes, value, end));
-    else if (bytes[value] === 0x22) {
-      dist[key] = stringAt(bytes, value, end);
-      if (key === "tarball") {
-        dist.tarballStart = value;
-        dist.tarballEnd = end;
-      }
-    }
-    return end;
-  });
-  return dist;
-}
-
-function publisherOf(user: unknown): "none" | "trusted_publisher" | "approved" {
-  if (!isRecord(user)) return "none";
-  if (isRecord(user.approver)) return "approved";
-  return isRecord(user.trustedPublisher) ? "trusted_publisher" : "none";
-}
-
-function hasProvenance(attestations: unknown): boolean {
-  return isRecord(attestations) && isRecord(attestations.provenance);
-}
-
-/** npm treats `""` and `false` as not deprecated. */
-function isDeprecated(value: unknown): boolean {
-  return value === true || (typeof value === "string" && value !== "");
-}
-
-function hasInstallScripts(scripts: unknown): boolean {
-  return isRecord(scripts) &&
-    INSTALL_SCRIPTS.some((name) => typeof scripts[name] === "string" && scripts[name] !== "");
+/** Letters, digits, `-`, `.`, `_`: the same in a path, percent-encoded or not. */
+function isPlain(byte: number): boolean {
+  return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x2d && byte <= 0x39 && byte !== 0x2f) ||
+    (byte >= 0x41 && byte <= 0x5a) || byte === 0x5f;
 }
 
 function readTags(value: unknown): Record<string, string> {

@@ -1,12 +1,15 @@
 /** One npm package's index: releases to judge, files to find, answers to cut out. */
 import { purl } from "../../policy/purl.ts";
-import type { Digest, Release, ReleaseFile } from "../../policy/types.ts";
+import type { Release, ReleaseFile, Trust } from "../../policy/types.ts";
 import type { Document, Index, Located, Rendered, Source, View, Withheld } from "../ecosystem.ts";
 import { InvalidMetadata } from "../errors.ts";
 import { abbreviate } from "./abbreviate.ts";
-import { type Layout, readPackument, type VersionFacts } from "./layout.ts";
-import { ABBREVIATED, DIST_TAGS, encodeName, FULL, MANIFEST } from "./paths.ts";
-import { type Cut, renderLayout, renderManifest, renderTags } from "./render.ts";
+import { stringAt } from "./json_scan.ts";
+import { type Layout, readPackument } from "./layout.ts";
+import type { VersionFacts } from "./manifest.ts";
+import { ABBREVIATED, DIST_TAGS, FULL, MANIFEST } from "./paths.ts";
+import { type Cut, renderLayout, renderManifest, renderTags, type Tarballs } from "./render.ts";
+import { conventionalTarball, digestOf, readTarball, type Tarball } from "./tarball.ts";
 import { npmVersions } from "./versions.ts";
 
 const JSON_TYPE = "application/json";
@@ -14,21 +17,54 @@ const CORGI_TYPE = "application/vnd.npm.install-v1+json";
 
 /** Reads a packument. Throws InvalidMetadata. */
 export function readPackageIndex(document: Document, name: string, source: Source): Index {
-  const { name: stated, layout, facts } = readPackument(document.bytes);
+  const usual = `${source.url}${name}/-/`;
+  const { name: stated, layout, facts } = readPackument(document.bytes, usual);
   if (stated !== null && stated !== name) {
     throw new InvalidMetadata(`Cannot read the index of ${name}: it says it is of ${stated}`);
   }
   return new PackageIndex(name, { layout, facts, source });
 }
 
+/** A version of the package; its file is read out of the document when asked for. */
+class NpmRelease implements Release {
+  readonly ecosystem = "npm";
+  readonly yanked = false;
+  readonly #fileOf: () => ReleaseFile | null;
+
+  constructor(
+    readonly name: string,
+    readonly version: string,
+    { publishedAt, trust, installScripts, file }: {
+      publishedAt: number | null;
+      trust: Trust;
+      installScripts: boolean;
+      file: () => ReleaseFile | null;
+    },
+  ) {
+    this.publishedAt = publishedAt;
+    this.trust = trust;
+    this.installScripts = installScripts;
+    this.#fileOf = file;
+  }
+
+  readonly publishedAt: number | null;
+  readonly trust: Trust;
+  readonly installScripts: boolean;
+
+  get files(): readonly ReleaseFile[] {
+    const file = this.#fileOf();
+    return file === null ? [] : [file];
+  }
+}
+
 class PackageIndex implements Index {
   readonly releases: readonly Release[];
   readonly #full: Layout;
   readonly #facts: readonly VersionFacts[];
-  /** Path after `<name>/-/` of each release's file. */
-  readonly #tails: readonly (string | null)[];
-  readonly #byTail = new Map<string, number>();
+  readonly #source: Source;
   readonly #byVersion = new Map<string, number>();
+  /** Files by their path behind `<name>/-/`; made when one is asked for by another than its usual name. */
+  #byTail: Map<string, number> | null = null;
   #abbreviated: Layout | null = null;
 
   constructor(
@@ -41,24 +77,16 @@ class PackageIndex implements Index {
   ) {
     this.#full = layout;
     this.#facts = facts;
-    const files = facts.map((fact, i) =>
-      fileOf(name, { version: layout.versions[i].version, facts: fact, source })
-    );
-    this.#tails = files.map((file) => file?.tail ?? null);
-    this.releases = layout.versions.map(({ version }, i) => ({
-      ecosystem: "npm",
-      name,
-      version,
-      publishedAt: publishTime(layout.time?.[version]),
-      yanked: false,
-      trust: facts[i].trust,
-      installScripts: facts[i].installScripts,
-      files: files[i] === null ? [] : [files[i].file],
-    }));
-    this.releases.forEach(({ version }, i) => {
-      this.#byVersion.set(version, i);
-      const tail = this.#tails[i];
-      if (tail !== null && !this.#byTail.has(tail)) this.#byTail.set(tail, i);
+    this.#source = source;
+    this.releases = layout.versions.map(({ version }, position) => {
+      this.#byVersion.set(version, position);
+      const { trust, installScripts } = facts[position];
+      return new NpmRelease(name, version, {
+        publishedAt: publishTime(layout.time?.[version]),
+        trust,
+        installScripts,
+        file: () => this.#file(position),
+      });
     });
   }
 
@@ -68,9 +96,9 @@ class PackageIndex implements Index {
   }
 
   locate(path: string): Located | null {
-    const release = this.#byTail.get(path);
-    if (release === undefined) return null;
-    return { release, file: this.releases[release].files[0], companion: false };
+    const release = this.#usualPosition(path) ?? this.#tails().get(path);
+    const file = release === undefined ? null : this.#file(release);
+    return release === undefined || file === null ? null : { release, file, companion: false };
   }
 
   render(form: string, view: View): Rendered | Withheld | null {
@@ -96,7 +124,7 @@ class PackageIndex implements Index {
     const { verdicts, denied } = view.judgement;
     let position = this.#byVersion.get(wanted);
     if (position === undefined) {
-      if (!Object.hasOwn(this.#full.tags, wanted) && !(wanted in this.#full.tags)) return null;
+      if (!(wanted in this.#full.tags)) return null;
       if (this.releases.length > 0 && denied === this.releases.length) {
         return { withheld: this.#foremost() };
       }
@@ -104,8 +132,8 @@ class PackageIndex implements Index {
     }
     if (position === undefined) return null;
     if (verdicts[position].action === "deny") return { withheld: position };
-    const tarball = this.#tarball(position, view);
-    return { body: renderManifest(this.#full, position, tarball), type: JSON_TYPE };
+    const body = renderManifest(this.#full, position, this.#tarballs(view));
+    return { body, type: JSON_TYPE };
   }
 
   #cut(view: View): Cut {
@@ -113,15 +141,65 @@ class PackageIndex implements Index {
     return {
       hidden: denied,
       isKept: (position) => verdicts[position].action !== "deny",
-      tarball: (position) => this.#tarball(position, view),
+      tarballs: this.#tarballs(view),
       restrictions: () => this.#restrictions(view),
     };
   }
 
-  #tarball(position: number, view: View): string | null {
-    const tail = this.#tails[position];
-    if (view.direct || tail === null) return null;
-    return `${view.mount}${this.name}/-/${tail.split("/").map(encodeURIComponent).join("/")}`;
+  #tarballs({ direct, mount }: View): Tarballs | null {
+    if (direct) return null;
+    const before = `${mount}${this.name}/-/`;
+    return {
+      usual: new TextEncoder().encode(before),
+      unusual: (position) => {
+        const tarball = this.#tarball(position);
+        return tarball === null
+          ? null
+          : before + tarball.tail.split("/").map(encodeURIComponent).join("/");
+      },
+    };
+  }
+
+  /** The file of a version, as the document states it. */
+  #file(position: number): ReleaseFile | null {
+    const tarball = this.#tarball(position);
+    if (tarball === null) return null;
+    const { integrityStart, integrityEnd, shasumStart, shasumEnd } = this.#facts[position];
+    const { bytes } = this.#full;
+    const text = (start: number, end: number) => end === 0 ? null : stringAt(bytes, start, end);
+    return {
+      filename: tarball.tail.slice(tarball.tail.lastIndexOf("/") + 1),
+      url: tarball.url,
+      digest: digestOf(text(integrityStart, integrityEnd), text(shasumStart, shasumEnd)),
+      size: null,
+    };
+  }
+
+  #tarball(position: number): Tarball | null {
+    const { version, tarballStart, tarballEnd, tailStart } = this.#full.versions[position];
+    if (tarballEnd === 0) return null;
+    const address = stringAt(this.#full.bytes, tarballStart, tarballEnd);
+    if (tailStart > 0) return { tail: address.slice(tailStart - tarballStart - 1), url: address };
+    return readTarball(address, { name: this.name, version, source: this.#source });
+  }
+
+  /** By the usual name of a file, if the file of that version has it. */
+  #usualPosition(path: string): number | undefined {
+    const base = conventionalTarball(this.name, "").slice(0, -".tgz".length);
+    if (!path.startsWith(base) || !path.endsWith(".tgz")) return undefined;
+    const position = this.#byVersion.get(path.slice(base.length, -".tgz".length));
+    return position !== undefined && this.#tarball(position)?.tail === path ? position : undefined;
+  }
+
+  #tails(): ReadonlyMap<string, number> {
+    if (this.#byTail === null) {
+      this.#byTail = new Map();
+      for (let position = 0; position < this.releases.length; position++) {
+        const tail = this.#tarball(position)?.tail;
+        if (tail !== undefined && !this.#byTail.has(tail)) this.#byTail.set(tail, position);
+      }
+    }
+    return this.#byTail;
   }
 
   /** What npm prints for a version it may not have, and which those are. */
@@ -165,66 +243,4 @@ function publishTime(value: unknown): number | null {
   if (typeof value !== "string" || !TIME.test(value)) return null;
   const time = Date.parse(value);
   return Number.isNaN(time) ? null : time;
-}
-
-function fileOf(
-  name: string,
-  { version, facts, source }: { version: string; facts: VersionFacts; source: Source },
-): { file: ReleaseFile; tail: string } | null {
-  if (facts.tarball === null) return null;
-  const base = name.slice(name.indexOf("/") + 1);
-  const conventional = `${base}-${version}.tgz`;
-  const stated = upstreamTail(name, facts.tarball, source);
-  const tail = stated?.tail ?? conventional;
-  const filename = tail.slice(tail.lastIndexOf("/") + 1);
-  const url = stated?.url ?? new URL(`${encodeName(name)}/-/${conventional}`, source.url).href;
-  return { tail, file: { filename, url, digest: digestOf(facts), size: null } };
-}
-
-/**
- * The tarball's path below `<name>/-/`, if it is at the upstream itself. An
- * address elsewhere on the upstream keeps its own URL under the conventional
- * name; one on another host (a mirror that names its origin) is asked of the
- * upstream by convention, and its digest tells whether that is the same file.
- */
-function upstreamTail(
-  name: string,
-  tarball: string,
-  source: Source,
-): { tail: string | null; url: string } | null {
-  if (!URL.canParse(tarball)) return null;
-  const url = new URL(tarball);
-  const base = new URL(source.url);
-  if (url.origin !== base.origin || url.username !== "" || url.password !== "") return null;
-  let path: string;
-  try {
-    path = decodeURIComponent(url.pathname);
-  } catch {
-    return null;
-  }
-  const prefix = `${decodeURIComponent(base.pathname)}${name}/-/`;
-  const tail = path.startsWith(prefix) ? path.slice(prefix.length) : "";
-  return { tail: TAIL.test(tail) ? tail : null, url: url.href };
-}
-
-const TAIL = /^(?!\.{1,2}(?:\/|$))[^/\\\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\\\p{Cc}]+)?$/u;
-
-/** The strongest digest stated. One that cannot be read matches nothing, so its file is refused. */
-function digestOf({ integrity, shasum }: VersionFacts): Digest | null {
-  if (integrity !== null) {
-    for (const algorithm of ["sha512", "sha384", "sha256", "sha1"] as const) {
-      const match = new RegExp(`(?:^|\\s)${algorithm}-([A-Za-z0-9+/]+={0,2})`).exec(integrity);
-      if (match === null) continue;
-      return { algorithm, hex: base64ToHex(match[1]) };
-    }
-  }
-  return shasum === null ? null : { algorithm: "sha1", hex: shasum.toLowerCase() };
-}
-
-function base64ToHex(text: string): string {
-  try {
-    return Uint8Array.fromBase64(text).toHex();
-  } catch {
-    return "unreadable";
-  }
 }

@@ -1,22 +1,30 @@
 /** Cuts an answer out of a packument: versions let through, addresses of this proxy, tags that hold. */
-import { Writer } from "./abbreviate.ts";
-import type { Layout, TopMember, VersionSpan } from "./layout.ts";
+import type { Layout, TopMember } from "./layout.ts";
 import { visibleTags } from "./tags.ts";
+import { Writer } from "./writer.ts";
 
 export interface Cut {
   /** Whether the version at a position of `layout.versions` is let through. */
   readonly isKept: (position: number) => boolean;
   /** How many are not. */
   readonly hidden: number;
-  /** The tarball's address for the client; null: leave upstream's. */
-  readonly tarball: (position: number) => string | null;
+  /** Where clients get tarballs; null: leave the upstream's addresses. */
+  readonly tarballs: Tarballs | null;
   /** Told to clients that read `policyRestrictions`. */
   readonly restrictions: () => { message: string; versions: Record<string, unknown> };
 }
 
+/** The addresses of tarballs for the client. */
+export interface Tarballs {
+  /** What stands before the file's name where upstream's address has the usual form. */
+  readonly usual: Uint8Array;
+  /** The whole address of another; null: there is none. */
+  readonly unusual: (position: number) => string | null;
+}
+
 /** The document of this layout, whatever is withheld cut out of versions, times and tags. */
 export function renderLayout(layout: Layout, cut: Cut): Uint8Array<ArrayBuffer> {
-  const out = new Writer(layout.bytes.length + layout.versions.length * 32 + 1024);
+  const out = new Writer(sizeFor(layout, cut.tarballs));
   const kept = cut.hidden === 0 ? null : keptVersions(layout, cut);
   out.text("{");
   let first = true;
@@ -34,11 +42,24 @@ export function renderLayout(layout: Layout, cut: Cut): Uint8Array<ArrayBuffer> 
   return out.bytes();
 }
 
+/** Every address may grow by what ours is longer than theirs. */
+function sizeFor({ bytes, versions }: Layout, tarballs: Tarballs | null): number {
+  const usual = versions.find((span) => span.tailStart > 0);
+  if (tarballs === null || usual === undefined) return bytes.length + 1024;
+  const growth = tarballs.usual.length - (usual.tailStart - usual.tarballStart - 1);
+  return bytes.length + versions.length * Math.max(growth, 0) + 4096;
+}
+
 /** One version's manifest. */
-export function renderManifest(layout: Layout, position: number, tarball: string | null) {
+export function renderManifest(
+  layout: Layout,
+  position: number,
+  tarballs: Tarballs | null,
+): Uint8Array<ArrayBuffer> {
   const span = layout.versions[position];
   const out = new Writer(span.end - span.value + 256);
-  writeSpan(out, layout, { span, from: span.value, tarball });
+  const from = writeTarball(out, layout, { position, from: span.value, tarballs });
+  out.copy(layout.bytes, from, span.end);
   return out.bytes();
 }
 
@@ -70,30 +91,47 @@ function writeMember(
   ));
 }
 
-function writeVersions(out: Writer, layout: Layout, cut: Cut): void {
-  let first = true;
+/** Neighbours that are both kept are copied together, with what stands between them. */
+function writeVersions(out: Writer, layout: Layout, { isKept, tarballs }: Cut): void {
+  const { bytes, versions } = layout;
+  /** What is kept and not yet written: from here to the end of `last`. */
+  let from = 0;
+  let last = -1;
   out.text("{");
-  layout.versions.forEach((span, position) => {
-    if (!cut.isKept(position)) return;
-    if (!first) out.text(",");
-    first = false;
-    writeSpan(out, layout, { span, from: span.start, tarball: cut.tarball(position) });
-  });
+  for (let position = 0; position < versions.length; position++) {
+    if (!isKept(position)) continue;
+    if (last !== position - 1 || last < 0) {
+      if (last >= 0) {
+        out.copy(bytes, from, versions[last].end);
+        out.text(",");
+      }
+      from = versions[position].start;
+    }
+    from = writeTarball(out, layout, { position, from, tarballs });
+    last = position;
+  }
+  if (last >= 0) out.copy(bytes, from, versions[last].end);
   out.text("}");
 }
 
-function writeSpan(
+/** Writes up to and with the address of a tarball. @returns where to go on from */
+function writeTarball(
   out: Writer,
-  layout: Layout,
-  { span, from, tarball }: { span: VersionSpan; from: number; tarball: string | null },
-): void {
-  if (tarball === null || span.tarballEnd === 0) {
-    out.copy(layout.bytes, from, span.end);
-    return;
+  { bytes, versions }: Layout,
+  { position, from, tarballs }: { position: number; from: number; tarballs: Tarballs | null },
+): number {
+  const { tarballStart, tarballEnd, tailStart } = versions[position];
+  if (tarballs === null || tarballEnd === 0) return from;
+  if (tailStart > 0) {
+    out.copy(bytes, from, tarballStart + 1);
+    out.copy(tarballs.usual, 0, tarballs.usual.length);
+    return tailStart;
   }
-  out.copy(layout.bytes, from, span.tarballStart);
-  out.text(JSON.stringify(tarball));
-  out.copy(layout.bytes, span.tarballEnd, span.end);
+  const address = tarballs.unusual(position);
+  if (address === null) return from;
+  out.copy(bytes, from, tarballStart);
+  out.text(JSON.stringify(address));
+  return tarballEnd;
 }
 
 function keptVersions(layout: Layout, cut: Cut): Set<string> {

@@ -1,0 +1,45 @@
+const encoder = new TextEncoder();
+
+/** Up to here a loop is faster than a view and a call. */
+const SHORT = 40;
+
+/** Bytes that grow. */
+export class Writer {
+  #bytes: Uint8Array<ArrayBuffer>;
+  length = 0;
+
+  /** @param size bytes it will likely take */
+  constructor(size: number) {
+    this.#bytes = new Uint8Array(Math.max(size, 1024));
+  }
+
+  text(text: string): void {
+    this.#reserve(text.length * 3);
+    if (text.length === 1 && text.charCodeAt(0) < 0x80) {
+      this.#bytes[this.length++] = text.charCodeAt(0);
+      return;
+    }
+    this.length += encoder.encodeInto(text, this.#bytes.subarray(this.length)).written;
+  }
+
+  copy(bytes: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start);
+    const into = this.#bytes;
+    if (end - start > SHORT) into.set(bytes.subarray(start, end), this.length);
+    else for (let i = start, at = this.length; i < end; i++, at++) into[at] = bytes[i];
+    this.length += end - start;
+  }
+
+  /** Exactly what was written; the writer is done with. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    const written = this.#bytes.subarray(0, this.length);
+    return this.length > this.#bytes.length * 0.8 ? written : written.slice();
+  }
+
+  #reserve(more: number): void {
+    if (this.length + more <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + more));
+    grown.set(this.#bytes.subarray(0, this.length));
+    this.#bytes = grown;
+  }
+}
