@@ -1,59 +1,8 @@
 /** Which address means what: the proxy's own pages, the ecosystems' mounts, older addresses, subdomains. */
 import assert from "node:assert/strict";
-import { type ProxyOptions, testProxy } from "../proxy.ts";
-import { startCargoRegistry } from "../registry/cargo.ts";
-import { startNpmRegistry } from "../registry/npm.ts";
-import { startPypiRegistry } from "../registry/pypi.ts";
+import { BROWSER, CURL, NPM, OWN, setting } from "./world.ts";
 
-const NPM = { "user-agent": "npm/12.0.0 node/v24.0.0 linux x64" };
-const BROWSER = {
-  accept: "text/html,application/xhtml+xml,*/*;q=0.8",
-  "user-agent": "Mozilla/5.0",
-};
-const CURL = { accept: "*/*", "user-agent": "curl/8.0" };
 const CORGI = { accept: "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8" };
-const OWN = ["admin", "why", "health", "setup", "npm", "pypi", "cargo", "files"];
-
-/** All three registries with one package each, and npm packages named as the proxy's own routes. */
-async function setting(options: ProxyOptions = {}) {
-  const npm = startNpmRegistry();
-  const pypi = startPypiRegistry();
-  const cargo = startCargoRegistry();
-  for (const name of [...OWN, "left", "@acme/tool"]) npm.publish({ name, version: "1.0.0" });
-  const [wheel] = pypi.publish({ name: "Demo.Tool", version: "1.0" });
-  cargo.publish({ name: "demo", version: "1.0.0" });
-  const upstreams = { npm: npm.url, pypi: pypi.index, cargo: cargo.url };
-  const proxy = await testProxy({ ...options, upstreams });
-  const get = (path: string, headers: HeadersInit = CURL, init: RequestInit = {}) =>
-    proxy.fetch(path, { ...init, headers });
-  return {
-    npm,
-    wheel,
-    proxy,
-    get,
-    async status(path: string, headers: HeadersInit = CURL, init: RequestInit = {}) {
-      const response = await get(path, headers, init);
-      await response.arrayBuffer();
-      return response.status;
-    },
-    async json(path: string, headers: HeadersInit = CURL) {
-      const response = await get(path, headers);
-      assert.equal(response.status, 200, `${path} ${await response.clone().text()}`);
-      return await response.json();
-    },
-    /** At another host. */
-    async at(url: string, headers: HeadersInit = CURL) {
-      const { createApp } = await import("../../routes/app.ts");
-      const response = await createApp(proxy.deps)(new Request(url, { headers }));
-      return { status: response.status, text: await response.text() };
-    },
-    asked: () => [npm, pypi, cargo].flatMap(({ requests }) => requests.map(({ path }) => path)),
-    async [Symbol.asyncDispose]() {
-      await proxy[Symbol.asyncDispose]();
-      for (const server of [npm, pypi, cargo]) await server[Symbol.asyncDispose]();
-    },
-  };
-}
 
 Deno.test("a reserved name is the npm package for npm's family, by User-Agent or by Accept", async () => {
   await using it = await setting();
@@ -284,83 +233,6 @@ Deno.test("what no ecosystem knows is 404", async () => {
     const status = await it.status(path);
     assert.ok(status === 404 || (path === "/why/" && status === 400), `${path} ${status}`);
   }
-});
-
-Deno.test("`/why/` takes PURLs in every spelling and says what it cannot read", async () => {
-  await using it = await setting();
-  for (
-    const path of [
-      "pkg:npm/left",
-      "pkg%3Anpm%2Fleft",
-      "npm/left",
-      "pkg:npm/left@1.0.0",
-      "pkg:npm/left%401.0.0",
-      "pkg:npm/@acme/tool",
-      "pkg:npm/%40acme/tool@1.0.0",
-      "pkg:npm/%40acme%2Ftool",
-      "pkg%3Anpm%2F%2540acme%2Ftool%401.0.0",
-      "pkg:pypi/Demo_Tool",
-      "pkg:cargo/demo@1.0.0",
-    ]
-  ) {
-    const answer = await it.json(`/why/${path}`, { accept: "application/json" });
-    assert.equal(answer.versions.length, 1, path);
-    assert.equal(answer.versions[0].verdict, "allow");
-    assert.match(await (await it.get(`/why/${path}`)).text(), /^pkg:\w+\/.* 0 of 1 withheld\n/);
-    const page = await it.get(`/why/${path}`, BROWSER);
-    assert.match(page.headers.get("content-type") ?? "", /^text\/html/);
-    assert.match(await page.text(), /allowed/);
-  }
-  for (const path of ["pkg:npm/nothing", "pkg:npm/left@9.9.9", "pkg:pypi/nothing"]) {
-    assert.equal(await it.status(`/why/${path}`), 404, path);
-  }
-  for (
-    const path of ["pkg:unknown/left", "left", "%E0%A4%A", "pkg:npm", "pkg:npm/", "pkg:npm/..%2f.."]
-  ) {
-    assert.equal(await it.status(`/why/${path}`), 400, path);
-  }
-});
-
-Deno.test("`/why/` shows every finding, its date and what waived it", async () => {
-  await using it = await setting({
-    policy: {
-      rules: { min_age: { level: "warn" }, block: { entries: [{ purl: "pkg:npm/left@1.2.0" }] } },
-      exceptions: [{ purl: "pkg:npm/left@1.1.0", rules: ["min_age"] }],
-    },
-  });
-  const publishedAt = new Date(it.proxy.clock.now - 3600_000);
-  for (const version of ["1.1.0", "1.2.0", "1.3.0-<b>"]) {
-    it.npm.publish({ name: "left", version: version.replace("<b>", "b"), publishedAt });
-  }
-  const { versions } = await it.json("/why/pkg:npm/left", { accept: "application/json" });
-  const shown = versions.map((entry: { version: string; verdict: string; code: string | null }) => [
-    entry.version,
-    entry.verdict,
-    entry.code,
-  ]);
-  assert.deepEqual(shown, [
-    ["1.3.0-b", "warn", "min_age"],
-    ["1.2.0", "deny", "blocked"],
-    ["1.1.0", "allow", null],
-    ["1.0.0", "allow", null],
-  ]);
-  const text = await (await it.get("/why/pkg:npm/left")).text();
-  assert.match(text, /1 of 4 withheld/);
-  assert.match(text, /1\.3\.0-b {2}warned of \(min_age\)/);
-  assert.match(text, /1\.1\.0 {2}allowed, published .*, min_age waived by exception/);
-  const page = await it.get("/why/pkg:npm/left@1.2.0?withheld=blocked", BROWSER);
-  assert.equal(page.status, 403);
-  assert.match(await page.text(), /withheld/);
-});
-
-Deno.test("`/why/` holds to the org's demand, but tells who was sent there why", async () => {
-  await using it = await setting({ policies: { acme: { auth: "token" } } });
-  assert.equal(await it.status("/o-acme/why/pkg:npm/left"), 401);
-  const sent = await it.get("/o-acme/why/pkg:npm/left@1.0.0?withheld=min_age");
-  assert.equal(sent.status, 403);
-  assert.equal(await sent.text(), "pkg:npm/left@1.0.0 is withheld by policy (min_age).\n");
-  const odd = await it.get("/o-acme/why/pkg:npm/left@1.0.0?withheld=%3Cscript%3E");
-  assert.ok(!(await odd.text()).includes("script"));
 });
 
 Deno.test("HEAD and OPTIONS are answered everywhere, and change nothing", async () => {
