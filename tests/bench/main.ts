@@ -3,15 +3,19 @@
 import { fileURLToPath } from "node:url";
 import { readArguments } from "./arguments.ts";
 import { type Bench, type Point, SIZES } from "./bench.ts";
-import { loadTool } from "./load.ts";
+import { loadTool, versionOf } from "./load.ts";
 import { describeMachine } from "./machine.ts";
+import { installVerdaccio } from "./peers.ts";
+import { again } from "./points/again.ts";
 import { cold } from "./points/cold.ts";
 import { files } from "./points/files.ts";
+import { records } from "./points/records.ts";
+import { startUp } from "./points/start.ts";
 import { warm } from "./points/warm.ts";
 import { table } from "./report.ts";
 import type { Row } from "./row.ts";
 
-const POINTS: readonly Point[] = [warm, cold, files];
+const POINTS: readonly Point[] = [warm, again, cold, files, records, startUp];
 
 const options = readArguments(Deno.args);
 const folder = await Deno.makeTempDir({ prefix: "proxy-bench-" });
@@ -25,8 +29,11 @@ try {
     quick: options.quick,
     now: Date.parse(options.date),
     sizes: SIZES.filter(({ bytes }) => options.sizes.includes(bytes)),
-    peers: { nginx: false, verdaccio: null },
-    progress: (text) => console.error(text),
+    peers: {
+      nginx: versionOf("nginx", ["-v"]) !== null,
+      verdaccio: versionOf("node", ["--version"]) === null ? null : await installVerdaccio(say),
+    },
+    progress: say,
   };
   const rows: Row[] = [];
   for (const point of POINTS.filter(({ number }) => options.only.includes(number))) {
@@ -43,4 +50,8 @@ try {
   }
 } finally {
   await Deno.remove(folder, { recursive: true });
+}
+
+function say(text: string): void {
+  console.error(text);
 }

@@ -1,12 +1,12 @@
 /** Fairness: contenders take turns, forwards and backwards, and the median of the rounds counts. */
 
 /** Measures each contender once a round, in the order A B C, C B A, ... */
-export async function inTurns<T>(
-  contenders: readonly string[],
+export async function inTurns<Name extends string, T>(
+  contenders: readonly Name[],
   rounds: number,
-  measure: (contender: string, round: number) => Promise<T>,
-): Promise<Map<string, T[]>> {
-  const results = new Map(contenders.map((contender): [string, T[]] => [contender, []]));
+  measure: (contender: Name, round: number) => Promise<T>,
+): Promise<Map<Name, T[]>> {
+  const results = new Map(contenders.map((contender): [Name, T[]] => [contender, []]));
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? contenders : contenders.toReversed();
     for (const contender of order) results.get(contender)!.push(await measure(contender, round));
@@ -22,11 +22,11 @@ export function median(values: readonly number[]): number {
 }
 
 /** The median by contender of what `value` picks. */
-export function medians<T>(
-  results: ReadonlyMap<string, readonly T[]>,
+export function medians<Name extends string, T>(
+  results: ReadonlyMap<Name, readonly T[]>,
   value: (result: T) => number,
-): Record<string, number> {
+): Record<Name, number> {
   return Object.fromEntries(
     results.entries().map(([contender, list]) => [contender, median(list.map(value))]),
-  );
+  ) as Record<Name, number>;
 }

@@ -119,13 +119,27 @@ export function treeTarball(path: string): Uint8Array<ArrayBuffer> | null {
   return match === null || position === null ? null : tarball(position, match[2]);
 }
 
+interface Locked {
+  readonly version: string;
+  readonly [key: string]: unknown;
+}
+
+export interface TreeProject {
+  readonly manifest: Record<string, unknown>;
+  /** By path; the project itself comes first. */
+  readonly lock: {
+    readonly packages: Readonly<Record<string, Locked>>;
+    readonly [key: string]: unknown;
+  };
+}
+
 /** `package.json` and `package-lock.json` of the project. @param base of the registry, ends in `/` */
-export function treeProject(base: string): { manifest: unknown; lock: unknown } {
+export function treeProject(base: string): TreeProject {
   const dependencies = Object.fromEntries(
     Array.from({ length: DIRECT }, (_, position) => [nameOf(position), "^1.0.0"]),
   );
   const project = { name: "tree", version: "1.0.0", private: true, license: "MIT", dependencies };
-  const packages: Record<string, unknown> = { "": project };
+  const packages: Record<string, Locked> = { "": project };
   for (const position of reachable()) {
     const [name, version] = [nameOf(position), pinOf(position)];
     packages[`node_modules/${name}`] = {

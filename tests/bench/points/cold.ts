@@ -1,11 +1,11 @@
 /** 3. Metadata not seen before, against a proxy that only streams; and the memory it takes. */
 import { type Bench, documentOf, type Point, type Size, SIZES } from "../bench.ts";
 import { headersOf } from "../capture.ts";
-import { startFloor, startProxy, startUpstream } from "../contenders.ts";
 import type { Running } from "../process.ts";
 import { RawClient } from "../raw_client.ts";
 import { inTurns, median, medians } from "../rounds.ts";
 import { limitRow, ratioRow, type Row } from "../row.ts";
+import { World } from "../world.ts";
 
 const LIMITS: Readonly<Record<number, number>> = { 650_000: 1.3, 10_000_000: 2 };
 
@@ -26,13 +26,12 @@ export const cold: Point = {
 
 /** Time to the last byte; each round asks for a document that nobody has asked for. */
 async function measureTime(bench: Bench, size: Size, gzip: boolean): Promise<Row> {
-  await using stack = new AsyncDisposableStack();
-  const running = (one: Running) => stack.adopt(one, ({ stop }) => stop());
-  const upstream = running(await startUpstream(bench));
+  await using world = await World.open(bench);
+  const { upstream } = world;
   const bases: Record<string, [string, string]> = {
-    proxy: [running(await startProxy(bench, { upstream })).base, "/npm/"],
-    streamed: [running(await startFloor(bench, "streamed", { upstream })).base, "/"],
-    parsed: [running(await startFloor(bench, "parsed", { upstream })).base, "/"],
+    proxy: [(await world.proxy()).base, "/npm/"],
+    streamed: [(await world.floor("streamed")).base, "/"],
+    parsed: [(await world.floor("parsed")).base, "/"],
   };
   const headers = headersOf({ abbreviated: false, gzip });
   const ask = async (contender: string, name: string) => {
@@ -69,10 +68,9 @@ async function measureMemory(bench: Bench, size: Size): Promise<Row> {
   const factors: number[] = [];
   const peaks: number[] = [];
   for (let round = 0; round < Math.min(bench.rounds, 5); round++) {
-    await using stack = new AsyncDisposableStack();
-    const running = (one: Running) => stack.adopt(one, ({ stop }) => stop());
-    const upstream = running(await startUpstream(bench));
-    const proxy = running(await startProxy(bench, { upstream }));
+    await using world = await World.open(bench);
+    const { upstream } = world;
+    const proxy = await world.proxy();
     using client = await RawClient.open(proxy.base);
     const small = documentOf(SIZES[0], 0);
     await client.get(`/npm/${small}`, headersOf({ abbreviated: false, gzip: true }));

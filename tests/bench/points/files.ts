@@ -1,10 +1,10 @@
 /** 4. Files, judged, verified and recorded, against a proxy that only passes the body on. */
 import type { Bench, Point } from "../bench.ts";
-import { startFloor, startProxy, startUpstream } from "../contenders.ts";
 import type { Running } from "../process.ts";
 import { RawClient } from "../raw_client.ts";
 import { inTurns, median, medians } from "../rounds.ts";
 import { limitRow, ratioRow, type Row } from "../row.ts";
+import { World } from "../world.ts";
 
 const MEGABYTE = 1_000_000;
 const LARGE = "file-10000000-0";
@@ -57,19 +57,15 @@ export const files: Point = {
   },
 };
 
-interface World {
-  readonly urls: Readonly<Record<string, string>>;
-}
+/** Addresses of the same file by contender. */
+type Urls = Readonly<Record<string, string>>;
 
 async function open(
-  bench: Bench,
-  stack: AsyncDisposableStack,
+  world: World,
   { kind, name }: { kind: Kind; name: string },
-): Promise<World> {
-  const running = (one: Running) => stack.adopt(one, ({ stop }) => stop());
-  const upstream = running(await startUpstream(bench));
-  const proxy = running(await startProxy(bench, { upstream }));
-  const streamed = running(await startFloor(bench, "streamed", { upstream }));
+): Promise<Urls> {
+  const proxy = await world.proxy();
+  const streamed = await world.floor("streamed");
   const paths = await kind.paths(proxy, name);
   const urls = {
     proxy: `${proxy.base}${paths.proxy}`,
@@ -87,12 +83,12 @@ async function open(
     }),
   );
   if (new Set(sizes).size !== 1) throw new Error(`Not the same file: ${sizes}`);
-  return { urls };
+  return urls;
 }
 
 async function measureThroughput(bench: Bench, kind: Kind): Promise<Row[]> {
-  await using stack = new AsyncDisposableStack();
-  const { urls } = await open(bench, stack, { kind, name: LARGE });
+  await using world = await World.open(bench);
+  const urls = await open(world, { kind, name: LARGE });
   const rows: Row[] = [];
   for (const connections of [1, 4, 16]) {
     const results = await inTurns(
@@ -112,8 +108,9 @@ async function measureThroughput(bench: Bench, kind: Kind): Promise<Row[]> {
 
 /** Taken in pairs, since what is looked for is a fraction of a millisecond. */
 async function measureFirstByte(bench: Bench, kind: Kind, name: string): Promise<Row> {
-  await using stack = new AsyncDisposableStack();
-  const { urls } = await open(bench, stack, { kind, name });
+  await using world = await World.open(bench);
+  using stack = new DisposableStack();
+  const urls = await open(world, { kind, name });
   const contenders = Object.keys(urls);
   const clients = new Map<string, RawClient>();
   for (const contender of contenders) {

@@ -2,13 +2,14 @@
 import { join } from "node:path";
 import { type Bench, documentOf, type Point, type Size } from "../bench.ts";
 import { capture, headersOf, type Variant } from "../capture.ts";
-import { startFloor, startProxy, startUpstream } from "../contenders.ts";
 import type { Measured } from "../load.ts";
-import type { Running } from "../process.ts";
 import { inTurns, medians } from "../rounds.ts";
 import { ratioRow, type Row } from "../row.ts";
+import { World } from "../world.ts";
 
-export const CONNECTIONS = [1, 16, 64] as const;
+const CONNECTIONS = [1, 16, 64];
+/** Where those that are far behind take part too: the form and the number that PEERS' tables have. */
+const SHOWN = { abbreviated: false, gzip: true, connections: 16 } as const;
 
 export const warm: Point = {
   number: 1,
@@ -21,37 +22,65 @@ export const warm: Point = {
 };
 
 async function measureSize(bench: Bench, size: Size): Promise<Row[]> {
-  await using stack = new AsyncDisposableStack();
-  const running = (one: Running) => stack.adopt(one, ({ stop }) => stop());
-  const upstream = running(await startUpstream(bench));
-  const proxy = running(await startProxy(bench, { upstream }));
+  await using world = await World.open(bench);
+  const proxy = await world.proxy();
   const variants = variantsOf(documentOf(size, 0));
   const answers = join(bench.folder, `answers-${size.bytes}`);
-  await capture(proxy.base, variants, { folder: answers, upstream: upstream.base });
-  const floor = running(await startFloor(bench, "prepared", { answers }));
-  const bases: Record<string, string> = { proxy: proxy.base, floor: floor.base };
+  await capture(proxy.base, variants, { folder: answers, upstream: world.upstream.base });
+  const floor = await world.floor("prepared", answers);
+  const bases = { proxy: `${proxy.base}npm/`, floor: `${floor.base}npm/` };
   const rows: Row[] = [];
   for (const variant of variants) {
     for (const connections of CONNECTIONS) {
-      const measure = async (contender: string, seconds: number) =>
-        await bench.load.run({
-          urls: [`${bases[contender]}${variant.path}`],
-          headers: headersOf(variant),
-          connections,
-          seconds,
-        });
-      if (connections === 1) { for (const contender in bases) await measure(contender, 1); }
-      const results = await inTurns(
-        Object.keys(bases),
-        bench.rounds,
-        (contender) => measure(contender, bench.seconds),
-      );
-      const what = `${size.label} ${nameOf(variant)}, ${connections} connections`;
+      const asked = { variant, connections };
+      if (connections === 1) await measure(bench, bases, { ...asked, rounds: 1 });
+      const results = await measure(bench, bases, { ...asked, rounds: bench.rounds });
+      const what = `${size.label} ${nameOf(variant)}, ${connections} at a time`;
       rows.push(...throughputRows(what, results));
-      bench.progress(`${what}: ${JSON.stringify(rows.at(-2)?.ratio?.toFixed(2))}`);
+      bench.progress(`${what}: ${rows.at(-2)?.ratio?.toFixed(2)}`);
     }
   }
-  return rows;
+  await floor.stop();
+  return [...rows, await measurePeers(world, bases.proxy, size)];
+}
+
+/** How far ahead of what people run today. */
+async function measurePeers(world: World, proxy: string, size: Size): Promise<Row> {
+  const { bench } = world;
+  const nginx = await world.nginx();
+  const verdaccio = await world.verdaccio();
+  const bases = {
+    proxy,
+    ...(nginx && { nginx: nginx.base }),
+    streamed: (await world.floor("streamed")).base,
+    parsed: (await world.floor("parsed")).base,
+    ...(verdaccio && { verdaccio: verdaccio.base }),
+  };
+  const { connections } = SHOWN;
+  const [variant] = variantsOf(documentOf(size, 0))
+    .filter(({ abbreviated, gzip }) => abbreviated === SHOWN.abbreviated && gzip === SHOWN.gzip);
+  await measure(bench, bases, { variant, connections, rounds: 1 });
+  const results = await measure(bench, bases, { variant, connections, rounds: bench.rounds });
+  const what = `${size.label} ${nameOf(variant)}, ${connections} at a time, others`;
+  const values = medians(results, (one) => one.requestsPerSecond);
+  const rivals = Object.entries(values).filter(([name]) => name !== "proxy");
+  const [best] = rivals.reduce((a, b) => a[1] > b[1] ? a : b);
+  bench.progress(`${what}: ${JSON.stringify(values)}`);
+  return ratioRow({ point: 1, what, unit: "requests/s", values }, ["proxy", best], {});
+}
+
+async function measure(
+  bench: Bench,
+  bases: Readonly<Record<string, string>>,
+  { variant, connections, rounds }: { variant: Variant; connections: number; rounds: number },
+): Promise<Map<string, Measured[]>> {
+  return await inTurns(Object.keys(bases), rounds, async (contender) =>
+    await bench.load.run({
+      urls: [`${bases[contender]}${variant.path.slice("npm/".length)}`],
+      headers: headersOf(variant),
+      connections,
+      seconds: bench.seconds,
+    }));
 }
 
 export function throughputRows(

@@ -6,8 +6,8 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { fileOf, npmDocument, type Place, pypiPage } from "../data/catalogue.ts";
-import { abbreviated } from "../data/packument.ts";
-import { treePackage, treeTarball } from "../data/tree.ts";
+import { abbreviated, tarballAddress } from "../data/packument.ts";
+import { treePackage, treeProject, treeTarball } from "../data/tree.ts";
 import { argument, pathOf, serve } from "./announce.ts";
 
 interface Prepared {
@@ -26,8 +26,9 @@ const counts = { documents: 0, unchanged: 0, files: 0 };
 serve((request) => {
   const path = pathOf(request.url);
   if (path === "/-/bench/counts") return Response.json(counts);
-  if (request.method === "POST") return Response.json({});
   const base = request.url.slice(0, request.url.indexOf("/", 8) + 1);
+  if (path === "/-/bench/tree") return prepareTree(base);
+  if (request.method === "POST") return Response.json({});
   const found = find(path, request.headers.get("accept") ?? "", base);
   return found === null ? new Response("no such thing", { status: 404 }) : answer(found, request);
 });
@@ -36,7 +37,8 @@ function find(path: string, accept: string, base: string): Prepared | null {
   const file = /^\/([^/]+)\/-\/[^/]+$|^\/packages\/.*\/([^/]+)-[^-]+-py3-none-any\.whl$/.exec(path);
   if (file !== null) {
     const name = file[1] ?? file[2].replaceAll("_", "-");
-    return once(`file ${name}`, () => fileBytes(path, name));
+    const key = name.startsWith("file-") ? name : path;
+    return once(`file ${key}`, () => fileBytes(path, name));
   }
   const project = /^\/simple\/([^/]+)\/$/.exec(path)?.[1];
   const place: Place = { base, now };
@@ -53,6 +55,17 @@ function find(path: string, accept: string, base: string): Prepared | null {
     const found = full();
     return document(found === null ? null : abbreviated(found), CORGI);
   });
+}
+
+/** Makes what an install of the tree asks for, so that no client waits for that. */
+function prepareTree(base: string): Response {
+  const { manifest, lock } = treeProject(base);
+  for (const [path, { version }] of Object.entries(lock.packages).slice(1)) {
+    const name = path.slice("node_modules/".length);
+    for (const accept of ["application/json", CORGI]) find(`/${name}`, accept, base);
+    find(new URL(tarballAddress(base, name, version)).pathname, "*/*", base);
+  }
+  return Response.json({ manifest, lock });
 }
 
 function once(key: string, make: () => Prepared | null): Prepared | null {
