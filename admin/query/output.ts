@@ -1,3 +1,4 @@
+import { RECORD_FIELDS } from "../../policy/store/record_entry.ts";
 import type { Stats } from "../../policy/store/types.ts";
 import { csvLines, jsonArray, jsonLines, tableLines } from "../formats.ts";
 import type { Arguments, Format, View } from "./arguments.ts";
@@ -9,24 +10,6 @@ interface Columns {
   readonly csv: readonly string[];
 }
 
-const RECORD = [
-  "id",
-  "at",
-  "org",
-  "user",
-  "ip",
-  "ecosystem",
-  "package",
-  "version",
-  "filename",
-  "purl",
-  "bytes",
-  "sha256",
-  "verdict",
-  "code",
-  "reason",
-  "policy",
-];
 const PACKAGE = ["ecosystem", "package", "version", "purl", "count", "first", "last", "users"];
 const USER = ["user", "count", "packages", "first", "last"];
 const STATS = ["by", "value", "installs", "refusals"];
@@ -34,11 +17,11 @@ const STATS = ["by", "value", "installs", "refusals"];
 const COLUMNS: Record<View, Columns> = {
   installs: {
     table: ["at", "user", "ip", "ecosystem", "package", "version", "filename", "bytes", "verdict"],
-    csv: RECORD,
+    csv: RECORD_FIELDS,
   },
   refusals: {
     table: ["at", "user", "ip", "ecosystem", "package", "version", "verdict", "code", "reason"],
-    csv: RECORD,
+    csv: RECORD_FIELDS,
   },
   packages: { table: PACKAGE.filter((column) => column !== "purl"), csv: PACKAGE },
   users: { table: USER, csv: USER },

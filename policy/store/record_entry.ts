@@ -97,26 +97,43 @@ export function readRecord(value: unknown): StoredRecord | null {
 function isRecord(value: unknown): value is StoredRecord {
   if (typeof value !== "object" || value === null) return false;
   const field = (name: string): unknown => Reflect.get(value, name);
-  return TEXTS.every((name) => typeof field(name) === "string") &&
-    OPTIONAL_TEXTS.every((name) => ["string", "undefined"].includes(typeof field(name))) &&
-    typeof field("bytes") === "number" && ACTIONS.some((action) => action === field("verdict"));
+  return RECORD_FIELDS.every((name) => HOLDS[FIELDS[name]](field(name)));
 }
 
-const ACTIONS: readonly Action[] = ["allow", "warn", "deny"];
-const TEXTS = [
-  "id",
-  "at",
-  "org",
-  "user",
-  "ip",
-  "ecosystem",
-  "package",
-  "version",
-  "filename",
-  "purl",
-  "policy",
-] as const;
-const OPTIONAL_TEXTS = ["sha256", "code", "reason"] as const;
+/** What each field holds, in the order in which people read them. */
+const FIELDS = {
+  id: "text",
+  at: "text",
+  org: "text",
+  user: "text",
+  ip: "text",
+  ecosystem: "text",
+  package: "text",
+  version: "text",
+  filename: "text",
+  purl: "text",
+  bytes: "number",
+  sha256: "text or nothing",
+  verdict: "action",
+  code: "text or nothing",
+  reason: "text or nothing",
+  policy: "text",
+} as const satisfies Record<keyof StoredRecord, string>;
+
+const ACTIONS: readonly unknown[] = ["allow", "warn", "deny"] satisfies Action[];
+const HOLDS: Record<(typeof FIELDS)[keyof StoredRecord], (value: unknown) => boolean> = {
+  "text": (value) => typeof value === "string",
+  "text or nothing": (value) => typeof value === "string" || value === undefined,
+  "number": (value) => typeof value === "number",
+  "action": (value) => ACTIONS.includes(value),
+};
+
+/** The fields of a record, in the order in which people read them. */
+export const RECORD_FIELDS = Object.keys(FIELDS).filter(isField);
+
+function isField(name: string): name is keyof StoredRecord {
+  return name in FIELDS;
+}
 
 /** The facts in an entry of the index by package; null: not readable. */
 export function factsOfPackageEntry(entry: Deno.KvEntry<unknown>): (Facts & { id: string }) | null {

@@ -11,6 +11,7 @@ import type {
   Withheld,
 } from "../../../ecosystems/ecosystem.ts";
 import type { Action, Policy, Verdict } from "../../../policy/types.ts";
+import { POLICY } from "../policy.ts";
 
 export const CONFIG = { dl: "https://files.example/crates", api: "https://api.example/" };
 export const CHECKSUM = "ab".repeat(32);
@@ -70,20 +71,7 @@ export async function parse(
 export function mountView(policy: Partial<Policy> = {}): MountView {
   return {
     mount: "https://proxy.example/o-acme/cargo/",
-    policy: {
-      org: "acme",
-      revision: "1",
-      mode: "enforce",
-      auth: "open",
-      downloads: "proxy",
-      registries: [],
-      webhooks: [],
-      auditOverride: false,
-      judge() {
-        throw new Error("An ecosystem does not judge");
-      },
-      ...policy,
-    },
+    policy: { ...POLICY, ...policy },
   };
 }
 

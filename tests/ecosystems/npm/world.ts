@@ -2,6 +2,7 @@
 import type { Document, Index, Source, View } from "../../../ecosystems/ecosystem.ts";
 import { npm } from "../../../ecosystems/npm/mod.ts";
 import type { Judgement, Policy, Verdict } from "../../../policy/types.ts";
+import { POLICY } from "../policy.ts";
 
 export const SOURCE: Source = {
   ecosystem: "npm",
@@ -40,17 +41,7 @@ export function viewOf(index: Index, hidden: ReadonlySet<string>, direct = false
   const verdicts = index.releases.map(({ version }) => hidden.has(version) ? DENY : ALLOW);
   const denied = verdicts.filter((verdict) => verdict === DENY).length;
   const judgement: Judgement = { verdicts, denied, changesAt: null, signature: "" };
-  const policy: Policy = {
-    org: "default",
-    revision: "test",
-    mode: "enforce",
-    auth: "open",
-    downloads: direct ? "direct" : "proxy",
-    registries: [],
-    webhooks: [],
-    auditOverride: false,
-    judge: () => judgement,
-  };
+  const policy: Policy = { ...POLICY, downloads: direct ? "direct" : "proxy" };
   return {
     mount: MOUNT,
     policy,

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { Document, Index, Rendered, Source, View } from "../../../ecosystems/ecosystem.ts";
 import { pypi } from "../../../ecosystems/pypi/mod.ts";
-import type { Policy, Release, Verdict } from "../../../policy/types.ts";
+import type { Release, Verdict } from "../../../policy/types.ts";
+import { POLICY } from "../policy.ts";
 
 export const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
 export const MOUNT = "http://127.0.0.1:8000/o-acme/pypi/";
@@ -70,18 +71,6 @@ export const DENY: Verdict = {
   message: 'published 2026-11-20, held until "2026-11-30" <10d>',
 };
 export const REASON = `min_age: ${DENY.message}`;
-
-const POLICY: Policy = {
-  org: "acme",
-  revision: "1",
-  mode: "enforce",
-  auth: "open",
-  downloads: "proxy",
-  registries: [],
-  webhooks: [],
-  auditOverride: false,
-  judge: () => ({ verdicts: [], denied: 0, changesAt: null, signature: "" }),
-};
 
 export function viewOf(
   index: Index,

@@ -1,0 +1,16 @@
+import type { Policy } from "../../policy/types.ts";
+
+/** A policy for tests of what an ecosystem renders: it does not judge, as the test brings the judgement. */
+export const POLICY: Policy = {
+  org: "acme",
+  revision: "1",
+  mode: "enforce",
+  auth: "open",
+  downloads: "proxy",
+  registries: [],
+  webhooks: [],
+  auditOverride: false,
+  judge() {
+    throw new Error("An ecosystem does not judge");
+  },
+};
