@@ -1,5 +1,5 @@
 /** The abbreviated packument, built here because the upstream's own has no `time` to judge by. */
-import { KeyTable, skipValue, walkObject } from "./json_scan.ts";
+import { KeyTable, Members, skipValue } from "./json_scan.ts";
 import type { Layout, TopMember, VersionSpan } from "./layout.ts";
 import type { VersionFacts } from "./manifest.ts";
 import { Writer } from "./writer.ts";
@@ -90,15 +90,15 @@ function abbreviateVersion(
     to = 0;
   };
   out.text("{");
-  walkObject(bytes, span.value, (keyStart, keyEnd, valueStart) => {
-    const end = skipValue(bytes, valueStart);
-    if (KEPT.find(bytes, keyStart, keyEnd) === null) flush();
+  const members = new Members(bytes, span.value);
+  while (members.next()) {
+    members.end = skipValue(bytes, members.value);
+    if (KEPT.find(bytes, members.keyStart, members.keyEnd) === null) flush();
     else {
-      if (to === 0) from = keyStart;
-      to = end;
+      if (to === 0) from = members.keyStart;
+      to = members.end;
     }
-    return end;
-  });
+  }
   flush();
   if (facts.installScripts) out.copy(INSTALL_SCRIPT, first ? 1 : 0, INSTALL_SCRIPT.length);
   out.text("}");

@@ -18,32 +18,44 @@ const MAX_DEPTH = 256;
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Called for each member of an object; key without its quotes is `bytes[keyStart+1 .. keyEnd-1]`. */
-export type OnMember = (
-  keyStart: number,
-  keyEnd: number,
-  valueStart: number,
-) => number;
-
 /**
- * Walks the members of the object that begins at `at`. `onMember` must return
- * the end of the value: the result of `skipValue` or of a walk of its own.
- * @returns the position after the closing brace. Throws InvalidMetadata.
+ * The members of one object, one after the other. After `next()` the key with
+ * its quotes is `bytes[keyStart .. keyEnd-1]` and its value begins at `value`;
+ * before the next call `end` must be set to where the value ends. After the
+ * last member `end` is behind the closing brace.
  */
-export function walkObject(bytes: Uint8Array, at: number, onMember: OnMember): number {
-  if (bytes[at] !== OPEN_OBJECT) fail(at, "an object");
-  let i = at + 1;
-  if (bytes[i] <= SPACE) i = skipSpace(bytes, i);
-  if (bytes[i] === CLOSE_OBJECT) return i + 1;
-  while (true) {
-    const keyStart = i;
-    const keyEnd = skipString(bytes, i);
-    i = onMember(keyStart, keyEnd, skipColon(bytes, keyEnd));
+export class Members {
+  keyStart = 0;
+  keyEnd = 0;
+  value = 0;
+  end: number;
+  #begun = false;
+
+  /** Throws InvalidMetadata where `at` does not begin an object. */
+  constructor(readonly bytes: Uint8Array, at: number) {
+    if (bytes[at] !== OPEN_OBJECT) fail(at, "an object");
+    this.end = at + 1;
+  }
+
+  /** False: there are no more. Throws InvalidMetadata. */
+  next(): boolean {
+    const { bytes } = this;
+    let i = this.end;
     if (bytes[i] <= SPACE) i = skipSpace(bytes, i);
-    if (bytes[i] === CLOSE_OBJECT) return i + 1;
-    if (bytes[i] !== COMMA) fail(i, "a comma or a closing brace");
-    i++;
-    if (bytes[i] <= SPACE) i = skipSpace(bytes, i);
+    if (bytes[i] === CLOSE_OBJECT) {
+      this.end = i + 1;
+      return false;
+    }
+    if (this.#begun) {
+      if (bytes[i] !== COMMA) fail(i, "a comma or a closing brace");
+      i++;
+      if (bytes[i] <= SPACE) i = skipSpace(bytes, i);
+    }
+    this.#begun = true;
+    this.keyStart = i;
+    this.keyEnd = skipString(bytes, i);
+    this.value = skipColon(bytes, this.keyEnd);
+    return true;
   }
 }
 

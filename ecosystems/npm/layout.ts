@@ -5,7 +5,7 @@
  */
 import { InvalidMetadata } from "../errors.ts";
 import { isRecord } from "../json.ts";
-import { KeyTable, parseSlice, skipSpace, skipValue, stringAt, walkObject } from "./json_scan.ts";
+import { KeyTable, Members, parseSlice, skipSpace, skipValue, stringAt } from "./json_scan.ts";
 import { readManifest, type VersionFacts } from "./manifest.ts";
 
 /** A member of an object: its key with quotes, up to the end of its value. */
@@ -63,7 +63,9 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Pa
   let name: string | null = null;
   let tags: Record<string, string> = {};
   let time: Record<string, unknown> = {};
-  const end = walkObject(bytes, skipSpace(bytes, bom(bytes)), (start, keyEnd, value) => {
+  const top = new Members(bytes, skipSpace(bytes, bom(bytes)));
+  while (top.next()) {
+    const { keyStart: start, keyEnd, value } = top;
     const key = TOP.find(bytes, start, keyEnd);
     if (key !== null && seen.has(key)) throw new InvalidMetadata(`Cannot read ${key} twice`);
     if (key !== null) seen.add(key);
@@ -74,10 +76,10 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Pa
     if (key === "dist-tags") tags = readTags(parseSlice(bytes, value, end));
     if (key === "time") time = readRecord(parseSlice(bytes, value, end), "time");
     members.push({ key: key === "name" ? null : key, start, value, end });
-    return end;
-  });
-  if (skipSpace(bytes, end) !== bytes.length) {
-    throw new InvalidMetadata(`Cannot read JSON at byte ${end}: expected the end`);
+    top.end = end;
+  }
+  if (skipSpace(bytes, top.end) !== bytes.length) {
+    throw new InvalidMetadata(`Cannot read JSON at byte ${top.end}: expected the end`);
   }
   return { name, layout: { bytes, members, versions, tags, time }, facts };
 }
@@ -96,16 +98,20 @@ function readVersions(
   },
 ): number {
   const seen = new Set<string>();
-  return walkObject(bytes, at, (start, keyEnd, value) => {
+  const members = new Members(bytes, at);
+  while (members.next()) {
+    const { keyStart: start, keyEnd, value } = members;
     const version = stringAt(bytes, start, keyEnd);
     if (seen.has(version)) throw new InvalidMetadata(`Cannot read version ${version} twice`);
     seen.add(version);
-    const { facts: stated, end, tarballStart, tarballEnd } = readManifest(bytes, value);
+    const manifest = readManifest(bytes, value);
+    const { end, tarballStart, tarballEnd } = manifest;
     const tailStart = tailOf(bytes, { tarballStart, tarballEnd, prefix });
     versions.push({ version, start, value, end, tarballStart, tarballEnd, tailStart });
-    facts.push(stated);
-    return end;
-  });
+    facts.push(manifest);
+    members.end = end;
+  }
+  return members.end;
 }
 
 /** Where a plain file name follows the usual prefix and ends the address; 0: it does not. */

@@ -1,7 +1,7 @@
 /** What the judge needs of one version's manifest, read where it stands. */
 import type { Trust } from "../../policy/types.ts";
 import { InvalidMetadata } from "../errors.ts";
-import { KeyTable, skipValue, walkObject } from "./json_scan.ts";
+import { KeyTable, Members, skipValue } from "./json_scan.ts";
 
 /** Positions are of values in the document's bytes; 0 where there is none. */
 export interface VersionFacts {
@@ -11,13 +11,6 @@ export interface VersionFacts {
   readonly integrityEnd: number;
   readonly shasumStart: number;
   readonly shasumEnd: number;
-}
-
-export interface Manifest {
-  readonly facts: VersionFacts;
-  readonly end: number;
-  readonly tarballStart: number;
-  readonly tarballEnd: number;
 }
 
 const QUOTE = 0x22;
@@ -30,104 +23,139 @@ const PUBLISHER = new KeyTable(["approver", "trustedPublisher"]);
 const ATTESTATIONS = new KeyTable(["provenance"]);
 const SCRIPTS = new KeyTable(["preinstall", "install", "postinstall"]);
 
-/** Reads the manifest that begins at `at`. Throws InvalidMetadata. */
-export function readManifest(bytes: Uint8Array, at: number): Manifest {
-  const found = {
-    publisher: "none" as Trust,
-    installScripts: false,
-    seen: "",
-  };
-  const dist = new Dist();
-  const end = walkObject(bytes, at, (start, keyEnd, value) => {
-    const key = MANIFEST.find(bytes, start, keyEnd);
-    if (key === null) return skipValue(bytes, value);
-    // Clients take the last of two, so a document with both says two things.
-    if (found.seen.includes(`"${key}"`)) throw twice(key, start);
-    found.seen += `"${key}"`;
-    switch (key) {
-      case "dist":
-        return dist.read(bytes, value);
-      case "_npmUser":
-        return walkKeys(bytes, value, PUBLISHER, (key, at) => {
-          if (bytes[at] !== OPEN_OBJECT) return;
-          if (key === "approver") found.publisher = "approved";
-          else if (found.publisher === "none") found.publisher = "trusted_publisher";
-        });
-      case "scripts":
-        return walkKeys(bytes, value, SCRIPTS, (_, at) => {
-          if (bytes[at] === QUOTE && bytes[at + 1] !== QUOTE) found.installScripts = true;
-        });
-      default:
-        if (bytes[value] === TRUE) found.installScripts = true;
-        return skipValue(bytes, value);
-    }
-  });
-  const { publisher, installScripts } = found;
-  const trust = publisher !== "none" ? publisher : dist.provenance ? "provenance" : "none";
-  const { integrityStart, integrityEnd, shasumStart, shasumEnd, tarballStart, tarballEnd } = dist;
-  return {
-    facts: { trust, installScripts, integrityStart, integrityEnd, shasumStart, shasumEnd },
-    end,
-    tarballStart,
-    tarballEnd,
-  };
-}
-
-class Dist {
-  provenance = false;
+/** One manifest as it is read; a document that says a thing twice says two things, so it is refused. */
+export class Manifest implements VersionFacts {
+  /** Position after the manifest. */
+  end = 0;
+  installScripts = false;
   tarballStart = 0;
   tarballEnd = 0;
   integrityStart = 0;
   integrityEnd = 0;
   shasumStart = 0;
   shasumEnd = 0;
+  provenance = false;
+  trustedPublisher = false;
+  approved = false;
 
-  /** @returns the position after the value */
-  read(bytes: Uint8Array, at: number): number {
-    return walkKeys(bytes, at, DIST, (key, value, end) => {
-      if (key === "attestations") {
-        walkKeys(bytes, value, ATTESTATIONS, (_, at) => {
-          if (bytes[at] === OPEN_OBJECT) this.provenance = true;
-        });
-      } else if (bytes[value] === QUOTE) {
-        if (key === "tarball") {
-          this.tarballStart = value;
-          this.tarballEnd = end;
-        } else if (key === "integrity") {
-          this.integrityStart = value;
-          this.integrityEnd = end;
-        } else {
-          this.shasumStart = value;
-          this.shasumEnd = end;
-        }
-      }
-    });
+  get trust(): Trust {
+    if (this.approved) return "approved";
+    if (this.trustedPublisher) return "trusted_publisher";
+    return this.provenance ? "provenance" : "none";
   }
 }
 
-/**
- * Tells the known members of an object, each at most once; what is no object
- * has none. @returns the position after the value. Throws InvalidMetadata.
- */
-function walkKeys<Key extends string>(
-  bytes: Uint8Array,
-  at: number,
-  keys: KeyTable<Key>,
-  tell: (key: Key, value: number, end: number) => void,
-): number {
-  if (bytes[at] !== OPEN_OBJECT) return skipValue(bytes, at);
-  let seen = "";
-  return walkObject(bytes, at, (start, keyEnd, value) => {
-    const end = skipValue(bytes, value);
-    const key = keys.find(bytes, start, keyEnd);
-    if (key === null) return end;
-    if (seen.includes(`"${key}"`)) throw twice(key, start);
-    seen += `"${key}"`;
-    tell(key, value, end);
-    return end;
-  });
+/** Reads the manifest that begins at `at`. Throws InvalidMetadata. */
+export function readManifest(bytes: Uint8Array, at: number): Manifest {
+  const manifest = new Manifest();
+  const members = new Members(bytes, at);
+  const seen = new Seen();
+  while (members.next()) {
+    const { keyStart, keyEnd, value } = members;
+    const key = MANIFEST.find(bytes, keyStart, keyEnd);
+    if (key === null) {
+      members.end = skipValue(bytes, value);
+      continue;
+    }
+    seen.once(key, keyStart);
+    switch (key) {
+      case "dist":
+        members.end = readDist(bytes, value, manifest);
+        break;
+      case "_npmUser":
+        members.end = readPublisher(bytes, value, manifest);
+        break;
+      case "scripts":
+        members.end = readScripts(bytes, value, manifest);
+        break;
+      default:
+        if (bytes[value] === TRUE) manifest.installScripts = true;
+        members.end = skipValue(bytes, value);
+    }
+  }
+  manifest.end = members.end;
+  return manifest;
 }
 
-function twice(key: string, at: number): InvalidMetadata {
-  return new InvalidMetadata(`Cannot read ${key} twice at byte ${at}`);
+function readDist(bytes: Uint8Array, at: number, manifest: Manifest): number {
+  if (bytes[at] !== OPEN_OBJECT) return skipValue(bytes, at);
+  const members = new Members(bytes, at);
+  const seen = new Seen();
+  while (members.next()) {
+    const { keyStart, keyEnd, value } = members;
+    const key = DIST.find(bytes, keyStart, keyEnd);
+    const end = members.end = skipValue(bytes, value);
+    if (key === null) continue;
+    seen.once(key, keyStart);
+    if (key === "attestations") {
+      manifest.provenance = hasObject(bytes, value, ATTESTATIONS);
+    } else if (bytes[value] !== QUOTE) {
+      continue;
+    } else if (key === "tarball") {
+      manifest.tarballStart = value;
+      manifest.tarballEnd = end;
+    } else if (key === "integrity") {
+      manifest.integrityStart = value;
+      manifest.integrityEnd = end;
+    } else {
+      manifest.shasumStart = value;
+      manifest.shasumEnd = end;
+    }
+  }
+  return members.end;
+}
+
+function readPublisher(bytes: Uint8Array, at: number, manifest: Manifest): number {
+  if (bytes[at] !== OPEN_OBJECT) return skipValue(bytes, at);
+  const members = new Members(bytes, at);
+  const seen = new Seen();
+  while (members.next()) {
+    const { keyStart, keyEnd, value } = members;
+    const key = PUBLISHER.find(bytes, keyStart, keyEnd);
+    members.end = skipValue(bytes, value);
+    if (key === null) continue;
+    seen.once(key, keyStart);
+    if (bytes[value] !== OPEN_OBJECT) continue;
+    if (key === "approver") manifest.approved = true;
+    else manifest.trustedPublisher = true;
+  }
+  return members.end;
+}
+
+/** A script that is empty does nothing. */
+function readScripts(bytes: Uint8Array, at: number, manifest: Manifest): number {
+  if (bytes[at] !== OPEN_OBJECT) return skipValue(bytes, at);
+  const members = new Members(bytes, at);
+  while (members.next()) {
+    const { keyStart, keyEnd, value } = members;
+    members.end = skipValue(bytes, value);
+    const isCode = bytes[value] === QUOTE && bytes[value + 1] !== QUOTE;
+    if (isCode && SCRIPTS.find(bytes, keyStart, keyEnd) !== null) manifest.installScripts = true;
+  }
+  return members.end;
+}
+
+/** Whether a known member is an object. */
+function hasObject(bytes: Uint8Array, at: number, keys: KeyTable<string>): boolean {
+  if (bytes[at] !== OPEN_OBJECT) return false;
+  const members = new Members(bytes, at);
+  let found = false;
+  while (members.next()) {
+    const { keyStart, keyEnd, value } = members;
+    members.end = skipValue(bytes, value);
+    found ||= bytes[value] === OPEN_OBJECT && keys.find(bytes, keyStart, keyEnd) !== null;
+  }
+  return found;
+}
+
+/** Few keys at a time, so a list is faster than a set. */
+class Seen {
+  readonly #keys: string[] = [];
+
+  once(key: string, at: number): void {
+    if (this.#keys.includes(key)) {
+      throw new InvalidMetadata(`Cannot read ${key} twice at byte ${at}`);
+    }
+    this.#keys.push(key);
+  }
 }
