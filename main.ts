@@ -10,6 +10,7 @@ import { openTokens } from "./policy/store/tokens.ts";
 import { createApp } from "./routes/app.ts";
 import type { Log } from "./routes/deps.ts";
 import { readSettings, SettingError } from "./routes/settings.ts";
+import { warmUp } from "./routes/warm_up.ts";
 import { wire } from "./routes/wire.ts";
 
 /** Deno Deploy kills 5 s after it asked. */
@@ -36,7 +37,7 @@ const log: Log = (line) =>
   console.log(JSON.stringify({ at: new Date(now()).toISOString(), ...line }));
 const report = (error: unknown) => log({ event: "failure", path: "/admin", error: String(error) });
 
-const app = createApp(wire({
+const deps = wire({
   ecosystems: ECOSYSTEMS,
   schemes: SCHEMES,
   settings,
@@ -51,7 +52,8 @@ const app = createApp(wire({
   now,
   log,
   probe: async () => void await kv.get(keys.meta("probe")),
-}));
+});
+const app = createApp(deps);
 
 // Its promise settles when the cron ends, which it does not.
 void Deno.cron("sweep counters past their retention", "17 3 * * *", async () => {
@@ -63,6 +65,11 @@ const server = await orExit(
   `Cannot listen on HOST=${listen?.hostname} PORT=${listen?.port}`,
   () => Deno.serve({ ...listen, onListen: announce, onError: broken }, app),
 );
+
+// On Deploy an instance lives for minutes, and what it does not do for a request is paid for too.
+if (listen !== undefined) {
+  warmUp(deps).catch((error) => log({ event: "failure", path: "warm-up", error: String(error) }));
+}
 
 const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]

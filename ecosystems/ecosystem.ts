@@ -214,6 +214,8 @@ export interface Ecosystem {
     body: Uint8Array,
     isHidden: (name: string) => boolean,
   ): Uint8Array<ArrayBuffer>;
+  /** A document of no package, to read before the first client asks for one. */
+  sample?(registry: string): { name: string; bytes: Uint8Array<ArrayBuffer> };
   /** Versions that npm's advisory answer lifts `min_age` from. */
   lifts?(answer: Uint8Array): readonly { name: string; vulnerable: readonly string[] }[];
 }

@@ -6,6 +6,7 @@ import { auditWithout, readLifts } from "./advisories.ts";
 import { readPackageIndex } from "./package_index.ts";
 import { encodeName, matchNpm } from "./paths.ts";
 import { npmVersions } from "./versions.ts";
+import { samplePackument } from "./sample.ts";
 
 export const npm: Ecosystem = {
   id: "npm",
@@ -21,6 +22,7 @@ export const npm: Ecosystem = {
   refuse,
   auditWithout,
   lifts: readLifts,
+  sample: samplePackument,
 };
 
 /**
