@@ -28,7 +28,7 @@ export function sourceFor(
   }
   const authorization = registry.tokenEnv === null
     ? clientCredential(policy, identity)
-    : `Bearer ${ownToken(deps, registry.tokenEnv)}`;
+    : withScheme(ownToken(deps, registry.tokenEnv));
   const partition = createHash("sha256")
     .update(JSON.stringify([identity.org, registry.url, authorization])).digest("base64url");
   const given = new URL(registry.url.endsWith("/") ? registry.url : `${registry.url}/`);
@@ -61,6 +61,11 @@ export function publicSources(
 function clientCredential(policy: Policy, identity: Identified): string | null {
   if (identity.registryCredential !== null) return identity.registryCredential;
   return policy.auth === "token" ? null : identity.basicCredential;
+}
+
+/** PyPI's registries mostly want Basic: a token may be written with its scheme. */
+function withScheme(token: string): string {
+  return /^(?:basic|bearer) \S/i.test(token) ? token : `Bearer ${token}`;
 }
 
 function ownToken(deps: Deps, variable: string): string {

@@ -106,6 +106,16 @@ Deno.test("a package that matches is asked of its registry alone, with the proxy
   assert.equal((await it.proxy.installs())[0].package, "@acme/tool");
 });
 
+Deno.test("a token variable may name its scheme", async () => {
+  const basic = `Basic ${btoa("ci:password")}`;
+  for (const authorization of [basic, OWN]) {
+    const env = { REGISTRY_TOKEN_A: authorization };
+    await using it = await setting({ authorization, token_env: "REGISTRY_TOKEN_A", env });
+    assert.equal((await it.ask(INDEX)).status, 200);
+    assert.deepEqual(credentials(it.inside), [authorization]);
+  }
+});
+
 Deno.test("the public registry's packages are asked without any credential", async () => {
   await using it = await setting({
     token_env: "REGISTRY_TOKEN_A",
