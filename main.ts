@@ -49,6 +49,7 @@ const deps = wire({
     return createAdmin({ policies, tokens, records, schemes: SCHEMES, now, report });
   }),
   lifts: openLifts(kv, { schemes: SCHEMES, now }),
+  advisories: null,
   now,
   log,
   probe: async () => void await kv.get(keys.meta("probe")),

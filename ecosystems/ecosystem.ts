@@ -178,6 +178,8 @@ export interface Ecosystem {
   /** For people: `npm`, `PyPI`, `cargo`. */
   readonly title: string;
   readonly versions: VersionScheme;
+  /** What OSV calls it (https://ossf.github.io/osv-schema/#affectedpackage-field); absent: it has no advisories. */
+  readonly osv?: string;
   /** First path segments that belong to it; the first is the one given to clients. */
   readonly mounts: readonly string[];
   /** Default of `UPSTREAM_<ID>`, a base address that ends in `/`. */

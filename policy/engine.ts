@@ -1,15 +1,19 @@
 import { createHash } from "node:crypto";
+import { advisoryMatcher } from "./advisories/affects.ts";
+import { securityFixes } from "./advisories/security_fix.ts";
 import { compileExceptions, type Exceptions } from "./exceptions.ts";
 import { globMatcher, parsePattern } from "./pattern.ts";
 import { RULES } from "./rules/mod.ts";
-import type { IndexCheck, ReleaseCheck, Rule } from "./rules/rule.ts";
+import type { IndexCheck, ReleaseCheck, Rule, RuleFacts, RuleNeeds } from "./rules/rule.ts";
 import { parsePolicy, type PolicyDocument } from "./schema.ts";
 import type {
+  Facts,
   Finding,
   JudgedFinding,
   Judgement,
   Lift,
   Policy,
+  PolicyNeeds,
   PrivateRegistry,
   Release,
   Verdict,
@@ -43,8 +47,9 @@ export function compileDocument(document: PolicyDocument, options: CompileOption
     registries: document.registries.map((registry) => compileRegistry(registry, schemes)),
     webhooks: document.webhooks,
     auditOverride: rules.some(({ lifted }) => lifted),
-    judge: (releases: readonly Release[], now: number, lift?: Lift) =>
-      judge(releases, { rules, exceptions, now, lift }),
+    needs: needsOf(rules),
+    judge: (releases: readonly Release[], now: number, lift?: Lift, facts = UNASKED) =>
+      judge(releases, { rules, exceptions, schemes, now, lift, facts }),
   });
 }
 
@@ -53,11 +58,14 @@ interface CompiledRule {
   readonly level: "deny" | "warn";
   readonly waivable: boolean;
   readonly lifted: boolean;
+  readonly liftedByFix: boolean;
+  readonly needs: RuleNeeds;
   readonly check: IndexCheck;
 }
 
 function compileRules(document: PolicyDocument, schemes: VersionSchemes): CompiledRule[] {
   const rules: readonly Rule[] = RULES;
+  const context = { schemes, onAdvisoryFailure: document.on_advisory_failure };
   const compiled: CompiledRule[] = [];
   for (const rule of rules) {
     const settings = document.rules[rule.id as keyof PolicyDocument["rules"]];
@@ -67,10 +75,24 @@ function compileRules(document: PolicyDocument, schemes: VersionSchemes): Compil
       level: document.mode === "audit" ? "warn" : settings.level,
       waivable: rule.waivable,
       lifted: rule.lifted?.(settings) ?? false,
-      check: rule.compile(settings, { schemes }),
+      liftedByFix: rule.liftedByFix?.(settings) ?? false,
+      needs: rule.needs?.(settings, context) ?? {},
+      check: rule.compile(settings, context),
     });
   }
   return compiled;
+}
+
+function needsOf(rules: readonly CompiledRule[]): PolicyNeeds | null {
+  const advisories = rules.some(({ needs }) => needs.advisories === true);
+  const asking = rules.flatMap(({ needs }) => needs.dependencies ?? []);
+  if (!advisories && asking.length === 0) return null;
+  return {
+    advisories,
+    dependencies: asking.length === 0
+      ? null
+      : (releases, now) => [...new Set(asking.flatMap((names) => names(releases, now)))],
+  };
 }
 
 function compileRegistry(
@@ -89,9 +111,18 @@ function compileRegistry(
 interface Case {
   readonly rules: readonly CompiledRule[];
   readonly exceptions: Exceptions;
+  readonly schemes: VersionSchemes;
   readonly now: number;
   readonly lift?: Lift;
+  readonly facts: Facts;
 }
+
+/** Whoever hands in no facts has asked nobody. */
+const UNASKED: Facts = Object.freeze({
+  id: "",
+  advisories: Object.freeze({ state: "never", list: Object.freeze([]), asOf: null }),
+  dependencies: new Map<string, number | null>(),
+});
 
 const ALLOWED: Verdict = Object.freeze({
   action: "allow",
@@ -108,10 +139,14 @@ const FAILED: Finding = Object.freeze({
 });
 
 function judge(releases: readonly Release[], asked: Case): Judgement {
-  const checks = asked.rules.map((rule) => ({ rule, check: guarded(rule, releases, asked.now) }));
+  const facts = ruleFacts(releases, asked);
+  const checks = asked.rules.map((rule) => ({
+    rule,
+    check: guarded(rule, releases, asked, facts),
+  }));
   const changes = new Changes(asked.now);
   const waive = waiver(asked, changes);
-  const verdicts: Verdict[] = [];
+  const found: (JudgedFinding[] | null)[] = [];
   for (let position = 0; position < releases.length; position++) {
     const release = releases[position];
     let findings: JudgedFinding[] | null = null;
@@ -129,15 +164,64 @@ function judge(releases: readonly Release[], asked: Case): Judgement {
         waived: waive(rule, release),
       });
     }
-    verdicts.push(findings === null ? ALLOWED : verdictOf(findings));
+    found.push(findings);
   }
+  liftFixes(releases, found, { asked, facts });
+  const verdicts = found.map((findings) => findings === null ? ALLOWED : verdictOf(findings));
   return { ...summary(verdicts), verdicts, changesAt: changes.next };
 }
 
-/** A rule that throws has not found a release to be good. */
-function guarded(rule: CompiledRule, releases: readonly Release[], now: number): ReleaseCheck {
+function ruleFacts(releases: readonly Release[], { facts, schemes }: Case): RuleFacts {
+  const { state, asOf, list } = facts.advisories;
+  return {
+    advisories: { state, asOf, affecting: advisoryMatcher(releases, list, schemes) },
+    dependencies: facts.dependencies,
+  };
+}
+
+/** Lets releases out early that mend what every older one suffers from. */
+function liftFixes(
+  releases: readonly Release[],
+  found: (JudgedFinding[] | null)[],
+  { asked, facts }: { asked: Case; facts: RuleFacts },
+): void {
+  const rule = asked.rules.find(({ liftedByFix }) => liftedByFix);
+  const scheme = asked.schemes.get(releases[0]?.ecosystem);
+  const { list } = asked.facts.advisories;
+  if (rule === undefined || scheme === undefined) return;
+  if (!list.some(({ reviewed, fixed }) => reviewed && fixed.length > 0)) return;
+  const isAge = (finding: JudgedFinding) => finding.code === rule.id && finding.rule === rule.id;
+  if (!found.some((findings) => findings?.some(isAge))) return;
+  // Where the rule only warns, what other rules warn of is as good as withheld.
+  const holding = (position: number) =>
+    (found[position] ?? []).filter(({ level, waived, rule: id }) =>
+      waived === null && id !== "vulnerable" && (level === "deny" || rule.level === "warn")
+    );
   try {
-    const check = rule.check(releases, now);
+    const fixes = securityFixes(releases, scheme, {
+      isYoung: (position) => holding(position).length > 0 && holding(position).every(isAge),
+      isAllowed: (position) => holding(position).length === 0,
+      affecting: facts.advisories.affecting,
+    });
+    for (const position of fixes) {
+      found[position] = (found[position] ?? []).map((finding) =>
+        isAge(finding) && finding.waived === null ? { ...finding, waived: "security_fix" } : finding
+      );
+    }
+  } catch {
+    return; // a fix that cannot be told from others is none
+  }
+}
+
+/** A rule that throws has not found a release to be good. */
+function guarded(
+  rule: CompiledRule,
+  releases: readonly Release[],
+  { now }: Case,
+  facts: RuleFacts,
+): ReleaseCheck {
+  try {
+    const check = rule.check(releases, now, facts);
     return (release, position) => {
       try {
         return check(release, position);

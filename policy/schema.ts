@@ -34,6 +34,7 @@ export function documentSchema(schemes: VersionSchemes) {
     mode: v.optional(choice("enforce", "audit"), "enforce"),
     auth: v.optional(choice("open", "identify", "token"), "open"),
     downloads: v.optional(choice("proxy", "redirect", "direct"), "proxy"),
+    on_advisory_failure: v.optional(choice("deny", "allow", "stale"), "stale"),
     rules: v.optional(strict(ruleSchemas(schemes)), {}),
     exceptions: v.optional(v.array(exceptionSchema(schemes), "expected a list"), []),
     registries: v.optional(v.array(registrySchema(schemes), "expected a list"), []),

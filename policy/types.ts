@@ -48,6 +48,78 @@ export interface Release {
 export type Level = "deny" | "warn" | "off";
 export type Action = "allow" | "warn" | "deny";
 
+export type Severity = "low" | "medium" | "high" | "critical";
+
+/** Versions from one border to another, in the ecosystem's order; OSV's `ranges` without those of Git. */
+export interface AdvisoryRange {
+  readonly events: readonly AdvisoryEvent[];
+}
+
+export interface AdvisoryEvent {
+  readonly kind: "introduced" | "fixed" | "last_affected" | "limit";
+  /** `0` of `introduced` stands for the beginning. */
+  readonly version: string;
+}
+
+/** What one record of an advisory database says of one package. */
+export interface Advisory {
+  /** `GHSA-...`, `MAL-...`, `PYSEC-...`. */
+  readonly id: string;
+  readonly malware: boolean;
+  /** Whether people of its database have checked it. */
+  readonly reviewed: boolean;
+  /** null: it states none. */
+  readonly severity: Severity | null;
+  /** Affected besides `ranges`, one by one. */
+  readonly versions: readonly string[];
+  readonly ranges: readonly AdvisoryRange[];
+  /** Versions that mend it, as it names them. */
+  readonly fixed: readonly string[];
+}
+
+/**
+ * How good the answer on a package is. `current`: asked lately, or imported.
+ * `stale`: older, since the database fails. `late`: none yet, although the
+ * database has answered within a day. `silent`: none fit for use, and none for
+ * longer than a day. `never`: the database has never answered at all.
+ * `unreadable`: it answers something else than advisories. `off`: not asked.
+ */
+export type AdvisoryState =
+  | "current"
+  | "stale"
+  | "late"
+  | "silent"
+  | "never"
+  | "unreadable"
+  | "off";
+
+/** What is known of one package's advisories, however old. */
+export interface PackageAdvisories {
+  readonly state: AdvisoryState;
+  readonly list: readonly Advisory[];
+  /** When the database last confirmed the list (Unix ms); null: never. */
+  readonly asOf: number | null;
+}
+
+/** What rules need besides an index, gathered from elsewhere. */
+export interface Facts {
+  /** Equal for equal content: a judgement holds as long as it stays. */
+  readonly id: string;
+  readonly advisories: PackageAdvisories;
+  /** First publish of the packages asked for, by name as stated (Unix ms); null or absent: not known. */
+  readonly dependencies: ReadonlyMap<string, number | null>;
+}
+
+/** What a policy's rules want to know besides an index. */
+export interface PolicyNeeds {
+  readonly advisories: boolean;
+  /** Names of other packages whose first publish the rules ask for; null: they never do. */
+  readonly dependencies: DependenciesAsked | null;
+}
+
+/** @param now Unix time in milliseconds */
+export type DependenciesAsked = (releases: readonly Release[], now: number) => readonly string[];
+
 /** What one rule holds against one release. */
 export interface Finding {
   /** Reason code; the rule's id unless the rule has several. */
@@ -63,7 +135,7 @@ export interface JudgedFinding extends Finding {
   readonly rule: string;
   readonly level: "deny" | "warn";
   /** What lifts the finding, so that it does not count; null: it counts. */
-  readonly waived: null | "exception" | "audit_override";
+  readonly waived: null | "exception" | "audit_override" | "security_fix";
 }
 
 /** The decision on one release. */
@@ -146,11 +218,16 @@ export interface Policy {
   /** Whether npm's audit answer lifts `min_age` for a minute. */
   readonly auditOverride: boolean;
   /**
+   * What its rules need besides an index; null: nothing, so that nothing is
+   * gathered. `judge` without what they need takes it for never answered.
+   */
+  readonly needs: PolicyNeeds | null;
+  /**
    * Judges all releases of one index in one pass.
    * Throws nothing: a rule that fails denies with `metadata_invalid`.
    * @param now Unix time in milliseconds
    */
-  judge(releases: readonly Release[], now: number, lift?: Lift): Judgement;
+  judge(releases: readonly Release[], now: number, lift?: Lift, facts?: Facts): Judgement;
 }
 
 export interface Webhook {

@@ -1,5 +1,6 @@
 /** What the routes are made of; main.ts and the tests put it together. */
 import type { Ecosystem, Source } from "../ecosystems/ecosystem.ts";
+import type { FactsSource } from "../ecosystems/facts.ts";
 import type { Indexes } from "../ecosystems/indexes.ts";
 import type { Upstream } from "../ecosystems/upstream.ts";
 import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
@@ -36,6 +37,8 @@ export interface Deps {
   readonly indexes: Indexes;
   readonly answers: Answers;
   readonly judgements: Judgements;
+  /** What rules need besides an index. */
+  readonly facts: FactsSource;
   readonly policies: Policies;
   readonly tokens: Tokens;
   readonly records: Records;

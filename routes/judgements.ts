@@ -1,14 +1,20 @@
 import type { Index } from "../ecosystems/ecosystem.ts";
 import type { Kept } from "../ecosystems/revalidated.ts";
-import type { Judgement, Lift, Policy } from "../policy/types.ts";
+import type { Facts, Judgement, Lift, Policy } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 
 /** Judgements by index, so that they go when it goes; then by policy revision. */
-export type Judgements = WeakMap<Index, Map<string, Judgement>>;
+export type Judgements = WeakMap<Index, Map<string, Judged>>;
+
+/** A judgement, and the facts that it was made with. */
+interface Judged {
+  readonly judgement: Judgement;
+  readonly facts: Facts | undefined;
+}
 
 const MAX_POLICIES = 2_000;
 
-type JudgeDeps = Pick<Deps, "now" | "lifts" | "judgements">;
+type JudgeDeps = Pick<Deps, "now" | "lifts" | "judgements" | "facts">;
 
 interface Asked {
   readonly kept: Kept<Index>;
@@ -17,42 +23,71 @@ interface Asked {
 }
 
 /**
- * What the policy makes of an index now. Judged once per index, policy revision
- * and coming of age; a client that just ran `npm audit` is judged for itself.
+ * What the policy makes of an index now. Judged once per index, policy revision,
+ * facts and coming of age; a client that just ran `npm audit` is judged for
+ * itself. Facts from elsewhere are waited for, but for 2 s at most.
  */
 export async function judgeIndex(deps: JudgeDeps, asked: Asked): Promise<Judgement> {
-  return peekJudgement(deps, asked) ??
-    judgeLifted(deps, asked, await deps.lifts.find(asked.client));
+  const facts = await factsFor(deps, asked);
+  return peekWith(deps, asked, facts) ??
+    judgeLifted(deps, asked, { facts, lift: await deps.lifts.find(asked.client) });
 }
 
-/** The same without waiting; undefined: KV has to be asked for the client's lifts. */
+/** The same without waiting; undefined: KV has to be asked for the client's lifts, or somebody else for facts. */
 export function peekJudgement(deps: JudgeDeps, asked: Asked): Judgement | undefined {
+  const { kept, policy } = asked;
+  if (policy.needs === null) return peekWith(deps, asked, undefined);
+  const facts = deps.facts.peek(kept.value, policy);
+  return facts === undefined ? undefined : peekWith(deps, asked, facts);
+}
+
+async function factsFor(deps: JudgeDeps, { kept, policy }: Asked): Promise<Facts | undefined> {
+  if (policy.needs === null) return undefined;
+  return deps.facts.peek(kept.value, policy) ?? await deps.facts.gather(kept.value, policy);
+}
+
+function peekWith(
+  deps: JudgeDeps,
+  asked: Asked,
+  facts: Facts | undefined,
+): Judgement | undefined {
   const { kept, policy, client } = asked;
-  const judgement = judgeShared(deps.judgements, { index: kept.value, policy, now: deps.now() });
+  const judgement = judgeShared(deps, { index: kept.value, policy, facts });
   if (judgement.denied === 0 || !policy.auditOverride) return judgement;
   const lift = deps.lifts.peek(client);
-  return lift === undefined ? undefined : judgeLifted(deps, asked, lift);
+  return lift === undefined ? undefined : judgeLifted(deps, asked, { facts, lift });
 }
 
-function judgeLifted(deps: JudgeDeps, { kept, policy }: Asked, lift: Lift | null): Judgement {
+function judgeLifted(
+  deps: JudgeDeps,
+  { kept, policy }: Asked,
+  { facts, lift }: { facts: Facts | undefined; lift: Lift | null },
+): Judgement {
   const index = kept.value;
-  const now = deps.now();
   if (lift === null || !index.releases.some(lift)) {
-    return judgeShared(deps.judgements, { index, policy, now });
+    return judgeShared(deps, { index, policy, facts });
   }
-  return policy.judge(index.releases, now, lift);
+  return policy.judge(index.releases, deps.now(), lift, facts);
 }
 
 function judgeShared(
-  judgements: Judgements,
-  { index, policy, now }: { index: Index; policy: Policy; now: number },
+  { judgements, now: clock }: JudgeDeps,
+  { index, policy, facts }: { index: Index; policy: Policy; facts: Facts | undefined },
 ): Judgement {
+  const now = clock();
   let byPolicy = judgements.get(index);
   if (byPolicy === undefined) judgements.set(index, byPolicy = new Map());
   const known = byPolicy.get(policy.revision);
-  if (known !== undefined && (known.changesAt === null || now < known.changesAt)) return known;
-  const judgement = policy.judge(index.releases, now);
+  if (known !== undefined && holds(known, { now, facts })) return known.judgement;
+  const judgement = policy.judge(index.releases, now, undefined, facts);
   if (byPolicy.size >= MAX_POLICIES) byPolicy.clear();
-  byPolicy.set(policy.revision, judgement);
+  byPolicy.set(policy.revision, { judgement, facts });
   return judgement;
+}
+
+function holds(
+  { judgement: { changesAt }, facts: before }: Judged,
+  { now, facts }: { now: number; facts: Facts | undefined },
+): boolean {
+  return (changesAt === null || now < changesAt) && (before === facts || before?.id === facts?.id);
 }

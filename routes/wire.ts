@@ -1,4 +1,5 @@
 import type { Ecosystem } from "../ecosystems/ecosystem.ts";
+import { type AdvisorySource, FactsSource } from "../ecosystems/facts.ts";
 import { Indexes } from "../ecosystems/indexes.ts";
 import { RevalidatedCache } from "../ecosystems/revalidated.ts";
 import { Upstream, type UpstreamLimits } from "../ecosystems/upstream.ts";
@@ -17,6 +18,8 @@ export interface Parts {
   readonly tokens: Tokens;
   readonly records: Records;
   readonly lifts: Lifts;
+  /** null: turned off. */
+  readonly advisories: AdvisorySource | null;
   readonly now: () => number;
   readonly log: Log;
   readonly probe: () => Promise<void>;
@@ -30,15 +33,18 @@ export function wire(parts: Parts): Deps {
   const { now, settings } = parts;
   const upstream = new Upstream({ limits: parts.limits });
   const share = (part: number) => ({ now, bytes: Math.floor(settings.cacheBytes * part) });
+  const indexes = new Indexes(
+    new RevalidatedCache(upstream, share(0.45)),
+    new RevalidatedCache(upstream, share(0.05)),
+  );
+  const sources = publicSources(settings.upstreams);
   return {
     ...parts,
-    publicSources: publicSources(settings.upstreams),
+    publicSources: sources,
     upstream,
-    indexes: new Indexes(
-      new RevalidatedCache(upstream, share(0.45)),
-      new RevalidatedCache(upstream, share(0.05)),
-    ),
+    indexes,
     answers: new Answers(share(0.5).bytes),
     judgements: new WeakMap(),
+    facts: new FactsSource({ ...parts, indexes, publicSources: sources }),
   };
 }

@@ -73,6 +73,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     tokens,
     records,
     lifts: openLifts(kv, { schemes: SCHEMES, now }),
+    advisories: null,
     now,
     log: (line) => void lines.push(line),
     admin: (request) => admin.fetch(request),

@@ -11,6 +11,7 @@ export const pypi: Ecosystem = {
   id: "pypi",
   title: "PyPI",
   versions: pypiVersions,
+  osv: "PyPI",
   mounts: ["pypi", "files"],
   defaultUpstream: () => DEFAULT_INDEX,
   upstreamBase: simpleIndex,

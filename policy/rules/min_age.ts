@@ -27,6 +27,7 @@ const settings = (schemes: VersionSchemes) =>
       "deny",
     ),
     audit_override: v.optional(v.boolean("expected true or false"), true),
+    security_fixes: v.optional(v.boolean("expected true or false"), true),
   });
 
 const UNKNOWN: Finding = {
@@ -60,6 +61,8 @@ export const minAge = {
     };
   },
   lifted: (settings) => settings.audit_override,
+  liftedByFix: (settings) => settings.security_fixes,
+  needs: (settings) => ({ advisories: settings.security_fixes }),
 } satisfies Rule<"min_age", v.InferOutput<ReturnType<typeof settings>>>;
 
 function young(publishedAt: number, age: number): Finding {

@@ -1,6 +1,14 @@
 import * as v from "valibot";
 import { strict } from "../shape.ts";
-import type { Finding, Level, Release, VersionSchemes } from "../types.ts";
+import type {
+  Advisory,
+  AdvisoryState,
+  DependenciesAsked,
+  Finding,
+  Level,
+  Release,
+  VersionSchemes,
+} from "../types.ts";
 
 /**
  * What a rule is. Rules are pure: no clock, no I/O, no randomness. One that
@@ -13,13 +21,34 @@ export interface RuleSettings {
 
 export interface RuleContext {
   readonly schemes: VersionSchemes;
+  readonly onAdvisoryFailure: OnAdvisoryFailure;
+}
+
+/** What becomes of releases whose advisories cannot be had. */
+export type OnAdvisoryFailure = "deny" | "allow" | "stale";
+
+/** What is known besides the index, as far as the rules have asked for it. */
+export interface RuleFacts {
+  readonly advisories: {
+    readonly state: AdvisoryState;
+    /** Unix ms; null: never. */
+    readonly asOf: number | null;
+    /** Those that affect the release at a position. */
+    affecting(position: number): readonly Advisory[];
+  };
+  /** First publish by package name, Unix ms; null or absent: not known. */
+  readonly dependencies: ReadonlyMap<string, number | null>;
 }
 
 /** Checks the release at a position of the index it was made for. */
 export type ReleaseCheck = (release: Release, position: number) => Finding | null;
 
 /** Looks once at all releases of one index (`now` in Unix ms): what relates releases to each other is found here. */
-export type IndexCheck = (releases: readonly Release[], now: number) => ReleaseCheck;
+export type IndexCheck = (
+  releases: readonly Release[],
+  now: number,
+  facts: RuleFacts,
+) => ReleaseCheck;
 
 export interface Rule<Id extends string = string, S extends RuleSettings = RuleSettings> {
   /** Key in the document's `rules`, and the reason code unless the rule has several. */
@@ -32,6 +61,15 @@ export interface Rule<Id extends string = string, S extends RuleSettings = RuleS
   compile(settings: S, context: RuleContext): IndexCheck;
   /** Whether npm's audit override lifts its findings; absent: never. */
   lifted?(settings: S): boolean;
+  /** Whether its findings are lifted from a release that mends what all older ones suffer from; absent: never. */
+  liftedByFix?(settings: S): boolean;
+  /** What it needs besides the index; absent: nothing. */
+  needs?(settings: S, context: RuleContext): RuleNeeds;
+}
+
+export interface RuleNeeds {
+  readonly advisories?: boolean;
+  readonly dependencies?: DependenciesAsked;
 }
 
 export const levelSchema = v.optional(

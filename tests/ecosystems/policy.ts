@@ -10,6 +10,7 @@ export const POLICY: Policy = {
   registries: [],
   webhooks: [],
   auditOverride: false,
+  needs: null,
   judge() {
     throw new Error("An ecosystem does not judge");
   },

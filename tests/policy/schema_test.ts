@@ -25,6 +25,7 @@ Deno.test("the empty document is the one that an installation starts with", () =
     mode: "enforce",
     auth: "open",
     downloads: "proxy",
+    on_advisory_failure: "stale",
     rules: {
       block: { level: "deny", entries: [] },
       min_age: {
@@ -34,6 +35,7 @@ Deno.test("the empty document is the one that an installation starts with", () =
         packages: {},
         unknown: "deny",
         audit_override: true,
+        security_fixes: true,
       },
       yanked: { level: "deny" },
       publisher_downgrade: { level: "deny", scope: "major", ignore_after: "365d" },

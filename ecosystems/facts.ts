@@ -1,0 +1,164 @@
+/** What rules need besides an index: advisories, and when other packages were first published. */
+import type { Facts, Policy, Release } from "../policy/types.ts";
+import type { Ecosystem, Index, Source } from "./ecosystem.ts";
+import type { Indexes } from "./indexes.ts";
+
+/** Longest time a client waits for facts; what happens without them is the policy's say. */
+export const WAIT_MS = 2_000;
+/** How long the answer on other packages' age is used before it is asked for again. */
+const DEPENDENCIES_MS = 600_000;
+/** The same where some of them could not be had. */
+const INCOMPLETE_MS = 30_000;
+/** Dependencies of one index that are looked up: more than one release adds. */
+const MAX_DEPENDENCIES = 50;
+
+/** The advisories of a package, as facts that hold nothing else. */
+export interface AdvisorySource {
+  /** undefined: it has to be asked for. */
+  peek(index: Index): Facts | undefined;
+  /** Waits for at most `WAIT_MS`; throws nothing. */
+  find(index: Index): Promise<Facts>;
+}
+
+export const NOTHING_ASKED: Facts = Object.freeze({
+  id: "off",
+  advisories: Object.freeze({ state: "off", list: Object.freeze([]), asOf: null }),
+  dependencies: new Map<string, number | null>(),
+});
+
+interface Parts {
+  readonly ecosystems: readonly Ecosystem[];
+  /** null: advisories are turned off. */
+  readonly advisories: AdvisorySource | null;
+  readonly indexes: Pick<Indexes, "load">;
+  readonly publicSources: ReadonlyMap<string, Source>;
+  /** Unix ms. */
+  readonly now: () => number;
+}
+
+interface Gathered {
+  readonly published: ReadonlyMap<string, number | null>;
+  /** Unix ms; what it holds is asked for again from then on. */
+  readonly until: number;
+}
+
+/** Gathers facts for one index and policy, and remembers them. */
+export class FactsSource {
+  readonly #parts: Parts;
+  readonly #ecosystems: ReadonlyMap<string, Ecosystem>;
+  readonly #dependencies = new WeakMap<Index, Map<string, Gathered>>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#ecosystems = new Map(parts.ecosystems.map((ecosystem) => [ecosystem.id, ecosystem]));
+  }
+
+  /** What is at hand; undefined: something has to be asked for. */
+  peek(index: Index, policy: Policy): Facts | undefined {
+    const { needs } = policy;
+    if (needs === null) return NOTHING_ASKED;
+    const advisories = this.#asksAdvisories(index, policy)
+      ? this.#parts.advisories?.peek(index)
+      : NOTHING_ASKED;
+    if (advisories === undefined || needs.dependencies === null) return advisories;
+    const gathered = this.#dependencies.get(index)?.get(policy.revision);
+    if (gathered === undefined || this.#parts.now() >= gathered.until) return undefined;
+    return withDependencies(advisories, gathered.published);
+  }
+
+  /** Asks for what is not at hand, for at most `WAIT_MS`. Throws nothing. */
+  async gather(index: Index, policy: Policy): Promise<Facts> {
+    const [advisories, published] = await Promise.all([
+      this.#asksAdvisories(index, policy)
+        ? this.#parts.advisories?.find(index) ?? NOTHING_ASKED
+        : NOTHING_ASKED,
+      this.#firstPublished(index, policy),
+    ]);
+    return published === null ? advisories : withDependencies(advisories, published);
+  }
+
+  /** Names of private packages are nobody else's business. */
+  #asksAdvisories(index: Index, policy: Policy): boolean {
+    if (this.#parts.advisories === null || policy.needs?.advisories !== true) return false;
+    return index.releases.length > 0 &&
+      !isPrivate(policy, index.releases[0], index.name, this.#ecosystems);
+  }
+
+  async #firstPublished(
+    index: Index,
+    policy: Policy,
+  ): Promise<ReadonlyMap<string, number | null> | null> {
+    const asked = policy.needs?.dependencies ?? null;
+    if (asked === null || index.releases.length === 0) return null;
+    const now = this.#parts.now();
+    const names = asked(index.releases, now)
+      .filter((name) => !isPrivate(policy, index.releases[0], name, this.#ecosystems))
+      .slice(0, MAX_DEPENDENCIES);
+    const published = await this.#ages(index.releases[0].ecosystem, names);
+    let byPolicy = this.#dependencies.get(index);
+    if (byPolicy === undefined) this.#dependencies.set(index, byPolicy = new Map());
+    const complete = names.every((name) => typeof published.get(name) === "number");
+    const until = now + (complete ? DEPENDENCIES_MS : INCOMPLETE_MS);
+    byPolicy.set(policy.revision, { published, until });
+    return published;
+  }
+
+  async #ages(id: string, names: readonly string[]): Promise<Map<string, number | null>> {
+    const ages = new Map<string, number | null>();
+    const ecosystem = this.#ecosystems.get(id);
+    const source = this.#parts.publicSources.get(id);
+    if (ecosystem === undefined || source === undefined || names.length === 0) return ages;
+    const all = Promise.all(names.map(async (name) => {
+      if (ecosystem.versions.normalizeName(name) === null) return;
+      try {
+        const kept = await this.#parts.indexes.load(ecosystem, name, { source, purpose: "file" });
+        ages.set(name, kept === null ? null : firstOf(kept.value.releases));
+      } catch {
+        ages.set(name, null);
+      }
+    }));
+    await atMost(WAIT_MS, all);
+    // What comes later belongs to a later question.
+    return new Map(ages);
+  }
+}
+
+/** Waits for work, but not for long. */
+export async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, milliseconds));
+  try {
+    await Promise.race([work, patience]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function firstOf(releases: readonly Release[]): number | null {
+  let first = Infinity;
+  for (const { publishedAt } of releases) {
+    if (publishedAt !== null && publishedAt < first) first = publishedAt;
+  }
+  return first === Infinity ? null : first;
+}
+
+function isPrivate(
+  { registries }: Policy,
+  { ecosystem }: Release,
+  name: string,
+  ecosystems: ReadonlyMap<string, Ecosystem>,
+): boolean {
+  if (registries.length === 0) return false;
+  const normal = ecosystems.get(ecosystem)?.versions.normalizeName(name) ?? null;
+  return normal === null ||
+    registries.some((registry) => registry.ecosystem === ecosystem && registry.matches(normal));
+}
+
+function withDependencies(
+  facts: Facts,
+  dependencies: ReadonlyMap<string, number | null>,
+): Facts {
+  if (dependencies.size === 0) return facts;
+  const ages = [...dependencies].map(([name, at]) => `${name}=${at}`).sort().join(" ");
+  return { id: `${facts.id}\n${ages}`, advisories: facts.advisories, dependencies };
+}

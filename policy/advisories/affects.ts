@@ -1,0 +1,138 @@
+import type { Advisory, AdvisoryEvent, Release, VersionScheme, VersionSchemes } from "../types.ts";
+
+/**
+ * Which advisories affect which releases of one index, worked out at the first
+ * question: `versions` and `ranges` as OSV evaluates them
+ * (https://ossf.github.io/osv-schema/#evaluation).
+ */
+export function advisoryMatcher(
+  releases: readonly Release[],
+  list: readonly Advisory[],
+  schemes: VersionSchemes,
+): (position: number) => readonly Advisory[] {
+  if (list.length === 0 || releases.length === 0) return () => NONE;
+  let byVersion: ReadonlyMap<string, readonly Advisory[]> | null = null;
+  return (position) => {
+    byVersion ??= match(releases, list, schemes);
+    return byVersion.get(releases[position].version) ?? NONE;
+  };
+}
+
+const NONE: readonly Advisory[] = Object.freeze([]);
+
+function match(
+  releases: readonly Release[],
+  list: readonly Advisory[],
+  schemes: VersionSchemes,
+): Map<string, readonly Advisory[]> {
+  const scheme = schemes.get(releases[0].ecosystem);
+  if (scheme === undefined) {
+    throw new RangeError(`Cannot order versions of ${releases[0].ecosystem}`);
+  }
+  const line = new VersionLine(releases.map(({ version }) => version), scheme);
+  const affecting = line.versions.map((): Advisory[] => []);
+  for (const advisory of list) {
+    affectedBy(advisory, line).forEach((hit, rank) => {
+      if (hit === 1) affecting[rank].push(advisory);
+    });
+  }
+  return new Map(line.versions.map((version, rank) => [version, affecting[rank]]));
+}
+
+/** 1 at the rank of each version that is affected. */
+function affectedBy({ versions, ranges }: Advisory, line: VersionLine): Uint8Array {
+  const hits = new Uint8Array(line.versions.length);
+  for (const version of versions) line.markEqual(version, hits);
+  for (const { events } of ranges) {
+    const inRange = new Uint8Array(hits.length);
+    for (const event of inOrder(events, line)) apply(event, line, inRange);
+    const end = limit(events, line);
+    for (let rank = 0; rank < end; rank++) hits[rank] |= inRange[rank];
+  }
+  return hits;
+}
+
+function inOrder(events: readonly AdvisoryEvent[], line: VersionLine): AdvisoryEvent[] {
+  const isStart = ({ kind, version }: AdvisoryEvent) =>
+    kind === "introduced" && (version === "0" || !line.reads(version));
+  return events.toSorted((a, b) => {
+    if (isStart(a) || isStart(b)) return Number(isStart(b)) - Number(isStart(a));
+    const order = line.compare(a.version, b.version);
+    // Where one range ends as another begins, the version is affected.
+    return order !== 0 ? order : Number(a.kind === "introduced") - Number(b.kind === "introduced");
+  });
+}
+
+/** A border that cannot be read ends nothing, and begins at the beginning. */
+function apply({ kind, version }: AdvisoryEvent, line: VersionLine, inRange: Uint8Array): void {
+  if (kind === "introduced") {
+    inRange.fill(1, version === "0" || !line.reads(version) ? 0 : line.atLeast(version));
+  } else if (kind !== "limit" && line.reads(version)) {
+    inRange.fill(0, kind === "fixed" ? line.atLeast(version) : line.above(version));
+  }
+}
+
+/** Rank of the first version at or behind every limit. */
+function limit(events: readonly AdvisoryEvent[], line: VersionLine): number {
+  const limits = events.filter(({ kind }) => kind === "limit");
+  const readable = limits.filter(({ version }) => version !== "*" && line.reads(version));
+  if (readable.length === 0 || readable.length < limits.length) return line.versions.length;
+  return Math.max(...readable.map(({ version }) => line.atLeast(version)));
+}
+
+/** The versions of an index in their order, each once. */
+class VersionLine {
+  readonly versions: readonly string[];
+  readonly #ranks: ReadonlyMap<string, number>;
+  readonly #scheme: VersionScheme;
+
+  constructor(versions: readonly string[], scheme: VersionScheme) {
+    this.#scheme = scheme;
+    this.versions = [...new Set(versions)].sort((a, b) => scheme.compare(a, b));
+    this.#ranks = new Map(this.versions.map((version, rank) => [version, rank]));
+  }
+
+  /** Whether the ecosystem can order it. */
+  reads(version: string): boolean {
+    return this.#scheme.major(complete(version)) !== complete(version);
+  }
+
+  compare(a: string, b: string): number {
+    return this.#scheme.compare(complete(a), complete(b));
+  }
+
+  /** Rank of the first that is not below a version. */
+  atLeast(version: string): number {
+    return this.#first((order) => order >= 0, version);
+  }
+
+  /** Rank of the first that is above it. */
+  above(version: string): number {
+    return this.#first((order) => order > 0, version);
+  }
+
+  /** Marks the version itself, however it is spelled. */
+  markEqual(version: string, hits: Uint8Array): void {
+    const rank = this.#ranks.get(version);
+    if (rank !== undefined) hits[rank] = 1;
+    else if (this.reads(version)) hits.fill(1, this.atLeast(version), this.above(version));
+  }
+
+  #first(holds: (order: number) => boolean, version: string): number {
+    const border = complete(version);
+    let low = 0;
+    let high = this.versions.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (holds(this.#scheme.compare(this.versions[middle], border))) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}
+
+/** Databases write `1.2` where an ecosystem of three parts has `1.2.0`; PEP 440 holds them to be equal. */
+function complete(version: string): string {
+  const parts = /^v?(\d+)(?:\.(\d+))?$/.exec(version);
+  return parts === null ? version : `${parts[1]}.${parts[2] ?? "0"}.0`;
+}
