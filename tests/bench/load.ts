@@ -12,6 +12,8 @@ export interface Target {
 
 export interface Measured {
   readonly requestsPerSecond: number;
+  /** Unfinished answers count too. */
+  readonly bytesPerSecond: number;
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
@@ -50,17 +52,24 @@ async function runWrk(target: Target, folder: string): Promise<Measured> {
     await Deno.writeTextFile(script, inTurn(urls));
     options.push("-s", script);
   }
+  // wrk knows whole seconds only; interrupted, it reports what it has.
   const fixed = [
     "-t1",
     `-c${connections}`,
-    `-d${Math.ceil(seconds)}s`,
+    `-d${Math.ceil(seconds) + 1}s`,
     "--timeout",
     "10s",
     "--latency",
   ];
-  const { stdout, stderr } = await new Deno.Command("wrk", {
+  const child = new Deno.Command("wrk", {
     args: [...fixed, ...options, urls[0]],
-  }).output();
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGINT"), seconds * 1_000);
+  const { stdout, stderr } = await child.output();
+  clearTimeout(timer);
   const text = new TextDecoder().decode(stdout);
   const field = (pattern: RegExp) => pattern.exec(text)?.[1] ?? "";
   const failed = /Non-2xx or 3xx responses: \d+|Socket errors: .*/.exec(text);
@@ -71,6 +80,7 @@ async function runWrk(target: Target, folder: string): Promise<Measured> {
   }
   return {
     requestsPerSecond,
+    bytesPerSecond: bytesOf(field(/Transfer\/sec:\s+([\d.]+\w+)/)),
     p50: milliseconds(field(/50%\s+([\d.]+\w+)/)),
     p99: milliseconds(field(/99%\s+([\d.]+\w+)/)),
   };
@@ -91,6 +101,11 @@ function milliseconds(text: string): number {
   const match = /^([\d.]+)(us|ms|s|m)$/.exec(text);
   if (match === null) return NaN;
   return Number(match[1]) * { us: 0.001, ms: 1, s: 1_000, m: 60_000 }[match[2] as "us"];
+}
+
+function bytesOf(text: string): number {
+  const match = /^([\d.]+)([KMG]?)B$/.exec(text);
+  return match === null ? NaN : Number(match[1]) * 1024 ** " KMG".indexOf(match[2] || " ");
 }
 
 const GENERATOR: LoadTool = {

@@ -4,18 +4,21 @@ import { fileURLToPath } from "node:url";
 import { readArguments } from "./arguments.ts";
 import { type Bench, type Point, SIZES } from "./bench.ts";
 import { loadTool, versionOf } from "./load.ts";
+import { drawCurves } from "./curves.ts";
 import { describeMachine } from "./machine.ts";
 import { installVerdaccio } from "./peers.ts";
 import { again } from "./points/again.ts";
 import { cold } from "./points/cold.ts";
 import { files } from "./points/files.ts";
+import { growth } from "./points/growth.ts";
+import { install } from "./points/install.ts";
 import { records } from "./points/records.ts";
 import { startUp } from "./points/start.ts";
 import { warm } from "./points/warm.ts";
 import { table } from "./report.ts";
 import type { Row } from "./row.ts";
 
-const POINTS: readonly Point[] = [warm, again, cold, files, records, startUp];
+const POINTS: readonly Point[] = [warm, again, cold, files, install, records, startUp, growth];
 
 const options = readArguments(Deno.args);
 const folder = await Deno.makeTempDir({ prefix: "proxy-bench-" });
@@ -36,18 +39,27 @@ try {
     progress: say,
   };
   const rows: Row[] = [];
+  let failed = false;
   for (const point of POINTS.filter(({ number }) => options.only.includes(number))) {
     const begin = performance.now();
-    rows.push(...await point.run(bench));
+    try {
+      rows.push(...await point.run(bench));
+    } catch (error) {
+      failed = true;
+      console.error(`point ${point.number} fails:`, error);
+    }
     console.error(`point ${point.number}: ${((performance.now() - begin) / 1_000).toFixed(0)} s`);
   }
   const machine = describeMachine(load.name);
   console.log(table(rows, POINTS));
-  if (options.write) {
+  // A run that lacks something does not replace one that has all.
+  if (options.write && !failed) {
     const path = fileURLToPath(new URL("./results.json", import.meta.url));
     const results = { date: options.date, machine, rows };
     await Deno.writeTextFile(path, `${JSON.stringify(results, null, 2)}\n`);
+    await Deno.writeTextFile(new URL("./curves.svg", import.meta.url), drawCurves(rows));
   }
+  if (failed) Deno.exitCode = 1;
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

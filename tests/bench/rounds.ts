@@ -1,13 +1,22 @@
 /** Fairness: contenders take turns, forwards and backwards, and the median of the rounds counts. */
 
-/** Measures each contender once a round, in the order A B C, C B A, ... */
+/** Rounds that are made even if there is no time for them. */
+const LEAST = 3;
+
+/**
+ * Measures each contender once a round, in the order A B C, C B A, ...
+ * @param budgetMs no further round begins after this
+ */
 export async function inTurns<Name extends string, T>(
   contenders: readonly Name[],
   rounds: number,
   measure: (contender: Name, round: number) => Promise<T>,
+  budgetMs = Infinity,
 ): Promise<Map<Name, T[]>> {
+  const begin = performance.now();
   const results = new Map(contenders.map((contender): [Name, T[]] => [contender, []]));
   for (let round = 0; round < rounds; round++) {
+    if (round >= LEAST && performance.now() - begin > budgetMs) break;
     const order = round % 2 === 0 ? contenders : contenders.toReversed();
     for (const contender of order) results.get(contender)!.push(await measure(contender, round));
   }

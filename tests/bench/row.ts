@@ -7,6 +7,10 @@ export interface Row {
   readonly unit: string;
   /** Medians by contender. */
   readonly values: Readonly<Record<string, number>>;
+  /** How many rounds the medians are of, where there was no time for all. */
+  readonly rounds?: number;
+  /** Where the row is drawn: which panel, and how far to the right. */
+  readonly curve?: { readonly panel: string; readonly x: number };
   /** What is compared, in words: `proxy / floor`. */
   readonly compared?: string;
   /** The number that the target is about. */
@@ -16,11 +20,12 @@ export interface Row {
   readonly met?: boolean;
 }
 
+type Given = Omit<Row, "ratio" | "target" | "met">;
 type Limit = { readonly atLeast: number } | { readonly atMost: number } | Record<string, never>;
 
 /** Compares two contenders and holds the ratio against a limit; `{}`: no limit is set. */
 export function ratioRow(
-  row: Pick<Row, "point" | "what" | "unit" | "values">,
+  row: Given,
   [a, b]: readonly [string, string],
   limit: Limit,
 ): Row {
@@ -29,7 +34,7 @@ export function ratioRow(
 
 /** Holds any number of a row against a limit. */
 export function limitRow(
-  row: Pick<Row, "point" | "what" | "unit" | "values" | "compared">,
+  row: Given,
   number: number,
   limit: Limit,
 ): Row {

@@ -5,6 +5,7 @@ import type { Measured, Target } from "../load.ts";
 
 const target: Target = JSON.parse(Deno.args[0]);
 const latencies: number[] = [];
+let bytes = 0;
 const begin = performance.now();
 const end = begin + target.seconds * 1_000;
 await Promise.all(Array.from({ length: target.connections }, (_, i) => ask(i)));
@@ -14,6 +15,7 @@ const at = (share: number) =>
   latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))];
 const measured: Measured = {
   requestsPerSecond: latencies.length / elapsed,
+  bytesPerSecond: bytes / elapsed,
   p50: at(0.5),
   p99: at(0.99),
 };
@@ -24,8 +26,9 @@ async function ask(first: number): Promise<void> {
   using client = await RawClient.open(urls[0]);
   for (let i = first; performance.now() < end; i++) {
     const { pathname } = new URL(urls[i % urls.length]);
-    const { status, lastByteMs } = await client.get(pathname, headers);
+    const { status, lastByteMs, body } = await client.get(pathname, headers);
     if (status !== 200) throw new Error(`${pathname} answers ${status}`);
     latencies.push(lastByteMs);
+    bytes += body.length;
   }
 }

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { fileOf, npmDocument, type Place, pypiPage } from "../data/catalogue.ts";
 import { abbreviated, tarballAddress } from "../data/packument.ts";
-import { treePackage, treeProject, treeTarball } from "../data/tree.ts";
+import { Tree } from "../data/tree.ts";
 import { argument, pathOf, serve } from "./announce.ts";
 
 interface Prepared {
@@ -17,17 +17,41 @@ interface Prepared {
   readonly etag: string;
 }
 
+const ANYWHERE = "http://registry.example/";
 const CORGI = "application/vnd.npm.install-v1+json";
 const maxAge = argument("max-age", "300");
 const now = Number(argument("now"));
 const prepared = new Map<string, Prepared | null>();
+/** Documents as text, with `ANYWHERE` for the address they are asked at. */
+const texts = new Map<string, string | null>();
+const trees = [new Tree(1_000), new Tree(250)];
 const counts = { documents: 0, unchanged: 0, files: 0 };
+
+interface Form {
+  readonly type: string;
+  make(name: string, place: Place): Record<string, unknown> | null;
+}
+
+const full = (name: string, place: Place) =>
+  npmDocument(name, place) ?? fromTree((tree) => tree.document(name, place));
+const FORMS: Readonly<Record<"npm" | "corgi" | "pypi", Form>> = {
+  npm: { type: "application/json", make: full },
+  corgi: {
+    type: CORGI,
+    make: (name, place) => {
+      const found = full(name, place);
+      return found === null ? null : abbreviated(found);
+    },
+  },
+  pypi: { type: "application/vnd.pypi.simple.v1+json", make: pypiPage },
+};
 
 serve((request) => {
   const path = pathOf(request.url);
   if (path === "/-/bench/counts") return Response.json(counts);
   const base = request.url.slice(0, request.url.indexOf("/", 8) + 1);
-  if (path === "/-/bench/tree") return prepareTree(base);
+  const tree = trees.find(({ size }) => path === `/-/bench/tree/${size}`);
+  if (tree !== undefined) return prepareTree(tree, base);
   if (request.method === "POST") return Response.json({});
   const found = find(path, request.headers.get("accept") ?? "", base);
   return found === null ? new Response("no such thing", { status: 404 }) : answer(found, request);
@@ -41,25 +65,22 @@ function find(path: string, accept: string, base: string): Prepared | null {
     return once(`file ${key}`, () => fileBytes(path, name));
   }
   const project = /^\/simple\/([^/]+)\/$/.exec(path)?.[1];
-  const place: Place = { base, now };
-  if (project !== undefined) {
-    const type = "application/vnd.pypi.simple.v1+json";
-    return once(`pypi ${base} ${project}`, () => document(pypiPage(project, place), type));
-  }
   const name = decodeURIComponent(path.slice(1));
-  const full = () => npmDocument(name, place) ?? treePackage(name, place);
-  if (!accept.includes(CORGI)) {
-    return once(`npm ${base} ${name}`, () => document(full(), "application/json"));
+  const form = project !== undefined ? "pypi" : accept.includes(CORGI) ? "corgi" : "npm";
+  return once(`${form} ${base} ${project ?? name}`, () => document(form, project ?? name, base));
+}
+
+function fromTree<T>(find: (tree: Tree) => T | null): T | null {
+  for (const tree of trees) {
+    const found = find(tree);
+    if (found !== null) return found;
   }
-  return once(`corgi ${base} ${name}`, () => {
-    const found = full();
-    return document(found === null ? null : abbreviated(found), CORGI);
-  });
+  return null;
 }
 
 /** Makes what an install of the tree asks for, so that no client waits for that. */
-function prepareTree(base: string): Response {
-  const { manifest, lock } = treeProject(base);
+function prepareTree(tree: Tree, base: string): Response {
+  const { manifest, lock } = tree.project(base);
   for (const [path, { version }] of Object.entries(lock.packages).slice(1)) {
     const name = path.slice("node_modules/".length);
     for (const accept of ["application/json", CORGI]) find(`/${name}`, accept, base);
@@ -74,15 +95,22 @@ function once(key: string, make: () => Prepared | null): Prepared | null {
   return found;
 }
 
-function document(value: Record<string, unknown> | null, type: string): Prepared | null {
-  if (value === null) return null;
-  const identity = new TextEncoder().encode(JSON.stringify(value));
+function document(form: keyof typeof FORMS, name: string, base: string): Prepared | null {
+  const { type, make } = FORMS[form];
+  const key = `${form} ${name}`;
+  let text = texts.get(key);
+  if (text === undefined) {
+    const value = make(name, { base: ANYWHERE, now });
+    texts.set(key, text = value === null ? null : JSON.stringify(value));
+  }
+  if (text === null) return null;
+  const identity = new TextEncoder().encode(text.replaceAll(ANYWHERE, base));
   const etag = `W/"${createHash("sha256").update(identity).digest("hex").slice(0, 32)}"`;
   return { identity, gzip: new Uint8Array(gzipSync(identity)), type, etag };
 }
 
 function fileBytes(path: string, name: string): Prepared | null {
-  const bytes = name.startsWith("file-") ? fileOf(name) : treeTarball(path);
+  const bytes = name.startsWith("file-") ? fileOf(name) : fromTree((tree) => tree.tarball(path));
   if (bytes === null) return null;
   return { identity: bytes, gzip: null, type: "application/octet-stream", etag: `"${name}"` };
 }
