@@ -173,13 +173,19 @@ export interface Refusal {
   readonly why: string;
 }
 
+export interface OsvNames {
+  readonly ecosystem: string;
+  /** Its name of a package; absent: as the registry spells it. */
+  name?(spelled: string): string;
+}
+
 export interface Ecosystem {
   readonly id: string;
   /** For people: `npm`, `PyPI`, `cargo`. */
   readonly title: string;
   readonly versions: VersionScheme;
   /** What OSV calls it (https://ossf.github.io/osv-schema/#affectedpackage-field); absent: it has no advisories. */
-  readonly osv?: string;
+  readonly osv?: OsvNames;
   /** First path segments that belong to it; the first is the one given to clients. */
   readonly mounts: readonly string[];
   /** Default of `UPSTREAM_<ID>`, a base address that ends in `/`. */

@@ -25,7 +25,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 /** Who reads the environment and opens KV. */
 const SURROUNDINGS = /^(?:main\.ts|admin\/query(?:\.ts|\/))/;
 /** Who asks other machines; the command line asks a proxy with `--url`. */
-const OUTGOING = /^(?:ecosystems\/upstream\.ts|admin\/query\/)/;
+const OUTGOING = /^(?:ecosystems\/(?:upstream|advisories\/client)\.ts|admin\/query\/)/;
 
 /** In pieces, so that this file is none of those it looks for. */
 const HOSTS = new RegExp(

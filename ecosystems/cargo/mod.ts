@@ -11,7 +11,7 @@ export const cargo: Ecosystem = {
   id: "cargo",
   title: "cargo",
   versions: cargoVersions,
-  osv: "crates.io",
+  osv: { ecosystem: "crates.io" },
   mounts: ["cargo", "cargo-rs", "cargofiles"],
   defaultUpstream: () => "https://index.crates.io/",
   match: matchCargo,

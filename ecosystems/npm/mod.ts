@@ -12,7 +12,7 @@ export const npm: Ecosystem = {
   id: "npm",
   title: "npm",
   versions: npmVersions,
-  osv: "npm",
+  osv: { ecosystem: "npm" },
   mounts: ["npm", "npmfiles"],
   errorsAsJson: true,
   defaultUpstream: () => registryUrl(),

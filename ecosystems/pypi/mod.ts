@@ -11,7 +11,10 @@ export const pypi: Ecosystem = {
   id: "pypi",
   title: "PyPI",
   versions: pypiVersions,
-  osv: "PyPI",
+  osv: {
+    ecosystem: "PyPI",
+    name: (spelled) => pypiVersions.normalizeName(spelled) ?? spelled,
+  },
   mounts: ["pypi", "files"],
   defaultUpstream: () => DEFAULT_INDEX,
   upstreamBase: simpleIndex,

@@ -69,6 +69,28 @@ export const keys = {
   counters: (org: string, ...prefix: string[]) => ["counter", org, ...prefix],
   allCounters: () => ["counter"],
 
+  /** What OSV said of a package, in pieces: `Packed`. */
+  advisories: (ecosystem: string, name: string, piece: number) => [
+    "advisories",
+    ecosystem,
+    name,
+    piece,
+  ],
+  /** When OSV last answered at all (Unix ms). */
+  lastAdvisories: () => ["last_advisories"],
+  /** The bulk of an ecosystem's advisories that counts: `BulkHead`. */
+  advisoryBulk: (ecosystem: string) => ["advisory_bulk", ecosystem],
+  advisoryBulks: () => ["advisory_bulk"],
+  /** A package's part of it, in pieces: `Packed`. */
+  bulkAdvisories: (ecosystem: string, generation: string, name: string, piece: number) => [
+    "bulk_advisories",
+    ecosystem,
+    generation,
+    name,
+    piece,
+  ],
+  bulkOf: (ecosystem: string, ...prefix: string[]) => ["bulk_advisories", ecosystem, ...prefix],
+
   /** What npm's advisories lift for one client: `Lifted[]`; lives for a minute. */
   lift: (org: string, user: string, ip: string) => ["lift", org, user, ip],
   /** When any client was last lifted anything (Unix ms), so that the others need not be looked up. */

@@ -1,0 +1,201 @@
+/** Advisories in Deno KV: what OSV answered, package by package, and what was imported in bulk. */
+import { monotonicFactory } from "ulid";
+import * as v from "valibot";
+import type { Advisory } from "../types.ts";
+import { type AdvisoryAnswer, pack, type Packed, readPiece, unpack } from "./advisory_pack.ts";
+import { keys } from "./keys.ts";
+import { guarded, guardedList } from "./timeout.ts";
+
+/** How long an answer that nobody asks for again is kept. */
+const KEEP_MS = 30 * 24 * 3600_000;
+/** KV's limit for one `getMany`. */
+const KEYS_AT_ONCE = 10;
+/** Bounds of an atomic: KV allows 1,000 mutations and 819,200 bytes, 81,920 of them in keys. */
+const ATOMIC = { mutations: 400, bytes: 500_000 } as const;
+/** How long one answer of KV is waited for: a client waits for 2 s in all. */
+const TIMEOUT_MS = 1_000;
+
+const headSchema = v.object({
+  generation: v.string(),
+  at: v.number(),
+  packages: v.number(),
+  advisories: v.number(),
+});
+
+/** What was imported for an ecosystem. */
+export interface BulkHead extends v.InferOutput<typeof headSchema> {
+  readonly generation: string;
+  /** Unix ms: when the newest of its records was last changed. */
+  readonly at: number;
+  readonly packages: number;
+  readonly advisories: number;
+}
+
+/** All methods throw StoreUnavailable where KV fails. */
+export class AdvisoryStore {
+  readonly #ulid = monotonicFactory();
+
+  constructor(readonly kv: Deno.Kv, readonly timeoutMs = TIMEOUT_MS) {}
+
+  /** What OSV last said of a package; null: nothing that can be read. */
+  read(ecosystem: string, name: string): Promise<AdvisoryAnswer | null> {
+    return this.#read((piece) => keys.advisories(ecosystem, name, piece));
+  }
+
+  async write(ecosystem: string, name: string, answer: AdvisoryAnswer): Promise<void> {
+    const pieces = pack(answer);
+    if (pieces === null) return;
+    const atomic = this.kv.atomic();
+    pieces.forEach((piece, i) =>
+      atomic.set(keys.advisories(ecosystem, name, i), piece, { expireIn: KEEP_MS })
+    );
+    await guarded("store advisories", this.timeoutMs, () => atomic.commit());
+  }
+
+  /** Unix ms of OSV's last answer to anybody; null: there was none. */
+  async lastAnswer(): Promise<number | null> {
+    const { value } = await guarded(
+      "read when advisories were had",
+      this.timeoutMs,
+      () => this.kv.get<unknown>(keys.lastAdvisories()),
+    );
+    return typeof value === "number" ? value : null;
+  }
+
+  async noteAnswer(at: number): Promise<void> {
+    await guarded(
+      "note that advisories were had",
+      this.timeoutMs,
+      () => this.kv.set(keys.lastAdvisories(), at),
+    );
+  }
+
+  /** What was imported for an ecosystem; null: nothing. */
+  async bulk(ecosystem: string): Promise<BulkHead | null> {
+    const { value } = await guarded(
+      "read what was imported",
+      this.timeoutMs,
+      () => this.kv.get<unknown>(keys.advisoryBulk(ecosystem)),
+    );
+    const parsed = v.safeParse(headSchema, value);
+    return parsed.success ? parsed.output : null;
+  }
+
+  /** All that was imported, by ecosystem. */
+  async bulks(): Promise<Map<string, BulkHead>> {
+    const found = new Map<string, BulkHead>();
+    const selector = { prefix: keys.advisoryBulks() };
+    for await (const { key, value } of guardedList(this.kv, selector, { batchSize: 100 }, 5_000)) {
+      const parsed = v.safeParse(headSchema, value);
+      if (parsed.success) found.set(String(key.at(-1)), parsed.output);
+    }
+    return found;
+  }
+
+  /** A package's part of an import; null: it has no advisories there. */
+  async bulkOf(
+    ecosystem: string,
+    { generation }: BulkHead,
+    name: string,
+  ): Promise<AdvisoryAnswer | null> {
+    return await this.#read((piece) => keys.bulkAdvisories(ecosystem, generation, name, piece));
+  }
+
+  /**
+   * Replaces what was imported for an ecosystem, as a whole or not at all: the
+   * new one counts from the moment it is complete.
+   */
+  async replaceBulk(
+    ecosystem: string,
+    packages: ReadonlyMap<string, readonly Advisory[]>,
+    { at, now }: { at: number; now: number },
+  ): Promise<BulkHead> {
+    const generation = this.#ulid(now);
+    let advisories = 0;
+    const writer = new Writer(this.kv);
+    for (const [name, list] of packages) {
+      advisories += list.length;
+      const pieces = pack({ at, ids: [], list });
+      if (pieces === null) throw new RangeError(`Cannot store the advisories of ${name}: too many`);
+      for (const [i, piece] of pieces.entries()) {
+        await writer.set(keys.bulkAdvisories(ecosystem, generation, name, i), piece);
+      }
+    }
+    await writer.flush();
+    const head: BulkHead = { generation, at, packages: packages.size, advisories };
+    await guarded(
+      "store an import",
+      5_000,
+      () => this.kv.set(keys.advisoryBulk(ecosystem), head),
+    );
+    await this.#sweep(ecosystem, generation);
+    return head;
+  }
+
+  /** Removes earlier imports, and those that were broken off. */
+  async #sweep(ecosystem: string, current: string): Promise<void> {
+    const writer = new Writer(this.kv);
+    const selector = { prefix: keys.bulkOf(ecosystem) };
+    for await (const { key } of guardedList(this.kv, selector, { batchSize: 500 }, 10_000)) {
+      if (key[2] !== current) await writer.delete(key);
+    }
+    await writer.flush();
+  }
+
+  async #read(keyOf: (piece: number) => Deno.KvKey): Promise<AdvisoryAnswer | null> {
+    const { value } = await guarded(
+      "read advisories",
+      this.timeoutMs,
+      () => this.kv.get<unknown>(keyOf(0)),
+    );
+    const first = readPiece(value);
+    if (first === null) return null;
+    const pieces: (Packed | null)[] = [first];
+    for (let from = 1; from < first.pieces; from += KEYS_AT_ONCE) {
+      const count = Math.min(KEYS_AT_ONCE, first.pieces - from);
+      const wanted = Array.from({ length: count }, (_, i) => keyOf(from + i));
+      const entries = await guarded(
+        "read advisories",
+        this.timeoutMs,
+        () => this.kv.getMany<unknown[]>(wanted),
+      );
+      pieces.push(...entries.map((entry) => readPiece(entry.value)));
+    }
+    return unpack(pieces);
+  }
+}
+
+/** Many writes in few commits. */
+class Writer {
+  #atomic: Deno.AtomicOperation;
+  #mutations = 0;
+  #bytes = 0;
+
+  constructor(readonly kv: Deno.Kv) {
+    this.#atomic = kv.atomic();
+  }
+
+  async set(key: Deno.KvKey, piece: Packed): Promise<void> {
+    this.#atomic.set(key, piece);
+    await this.#count(piece.data.length + 300);
+  }
+
+  async delete(key: Deno.KvKey): Promise<void> {
+    this.#atomic.delete(key);
+    await this.#count(300);
+  }
+
+  async flush(): Promise<void> {
+    if (this.#mutations === 0) return;
+    const atomic = this.#atomic;
+    this.#atomic = this.kv.atomic();
+    this.#mutations = this.#bytes = 0;
+    await guarded("store an import", 30_000, () => atomic.commit());
+  }
+
+  async #count(bytes: number): Promise<void> {
+    this.#mutations++;
+    this.#bytes += bytes;
+    if (this.#mutations >= ATOMIC.mutations || this.#bytes >= ATOMIC.bytes) await this.flush();
+  }
+}
