@@ -42,6 +42,12 @@ export interface Release {
   readonly trust: Trust | null;
   /** Whether installing runs code of the package; null: unknown. */
   readonly installScripts: boolean | null;
+  /** The publisher's reason (`""` if they give none), or false; absent or null: the registry does not say. */
+  readonly deprecated?: string | false | null;
+  /** As stated: an SPDX expression where it is one; absent or null: the registry does not say. */
+  readonly license?: string | null;
+  /** Packages that come along when it is installed, as it names them; absent or null: the registry does not say. */
+  readonly dependencies?: readonly string[] | null;
   readonly files: readonly ReleaseFile[];
 }
 

@@ -72,14 +72,26 @@ export interface RuleNeeds {
   readonly dependencies?: DependenciesAsked;
 }
 
-export const levelSchema = v.optional(
-  v.picklist(["deny", "warn", "off"], 'expected "deny", "warn" or "off"'),
-  "deny",
-);
+const level = v.picklist(["deny", "warn", "off"], 'expected "deny", "warn" or "off"');
+
+export const levelSchema = v.optional(level, "deny");
 
 /** The schema of a rule's settings: `level`, and what the rule adds. */
 export function settingsSchema<const T extends v.ObjectEntries>(more: T) {
   return strict({ level: levelSchema, ...more });
+}
+
+/** The same for a rule that does not look until it is turned on. */
+export function optionalSettings<const T extends v.ObjectEntries>(more: T) {
+  return strict({ level: v.optional(level, "off"), ...more });
+}
+
+/** What becomes of releases that the registry says too little of. */
+export function unknownSchema<const Default extends "deny" | "allow">(standard: Default) {
+  return v.optional(
+    v.picklist(["deny", "allow"], 'expected "deny" or "allow"'),
+    standard,
+  );
 }
 
 /** Text from outside, fit for one line of a terminal. */
