@@ -1,0 +1,80 @@
+/** Questions that arrive together travel together. */
+import type { RecordVersion } from "../../policy/store/advisory_pack.ts";
+import type { OsvQuery } from "./client.ts";
+
+/** How long the first of a batch waits for others. */
+const WINDOW_MS = 5;
+const MAX_PACKAGES = 500;
+/** What arrives while these are under way becomes the next batch. */
+const AT_ONCE = 2;
+
+type Ask = (packages: readonly OsvQuery[]) => Promise<RecordVersion[][]>;
+
+interface Waiting {
+  readonly query: OsvQuery;
+  resolve(found: RecordVersion[]): void;
+  reject(error: unknown): void;
+}
+
+export class Batcher {
+  readonly #ask: Ask;
+  readonly #waiting: Waiting[] = [];
+  #running = 0;
+  #scheduled = false;
+
+  constructor(ask: Ask) {
+    this.#ask = ask;
+  }
+
+  ask(query: OsvQuery): Promise<RecordVersion[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<RecordVersion[]>();
+    this.#waiting.push({ query, resolve, reject });
+    this.#schedule();
+    return promise;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0 || this.#running >= AT_ONCE) return;
+    this.#scheduled = true;
+    setTimeout(() => {
+      this.#scheduled = false;
+      void this.#send(this.#waiting.splice(0, MAX_PACKAGES));
+    }, WINDOW_MS);
+  }
+
+  async #send(batch: readonly Waiting[]): Promise<void> {
+    this.#running++;
+    this.#schedule();
+    try {
+      const answers = await this.#ask(batch.map(({ query }) => query));
+      batch.forEach(({ resolve }, i) => resolve(answers[i]));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    } finally {
+      this.#running--;
+      this.#schedule();
+    }
+  }
+}
+
+/** Lets a number of works run at once; the others wait for their turn. */
+export class Turns {
+  readonly #queue: (() => void)[] = [];
+  #free: number;
+
+  constructor(atOnce: number) {
+    this.#free = atOnce;
+  }
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#queue.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#queue.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}
