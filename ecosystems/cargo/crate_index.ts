@@ -66,7 +66,7 @@ function toRelease(
   line: IndexLine,
   { config, facts }: { config: RegistryConfig; facts: CrateFacts | null },
 ): Release {
-  const { name, version, checksum, pubtime } = line;
+  const { name, version, checksum, pubtime, dependencies } = line;
   const known = facts?.versions.get(version);
   return {
     ecosystem: cargoVersions.ecosystem,
@@ -76,6 +76,7 @@ function toRelease(
     yanked: line.yanked ? "" : false,
     trust: known?.trust ?? null,
     installScripts: null,
+    dependencies,
     files: [{
       filename: `${name}-${version}.crate`,
       url: downloadUrl(config, { name, version, checksum }),

@@ -15,6 +15,8 @@ export interface IndexLine {
   readonly yanked: boolean;
   /** Unix ms; null: not stated, or not in the one form there is. */
   readonly pubtime: number | null;
+  /** Crates that are built with it, tests aside; null: not stated as the index's schema has it. */
+  readonly dependencies: readonly string[] | null;
 }
 
 const LINE_BREAK = 0x0a;
@@ -57,7 +59,7 @@ function readLine(
   } catch (cause) {
     throw new InvalidMetadata(`Cannot read line ${number} of the index as JSON`, { cause });
   }
-  const { name, vers, cksum, yanked, pubtime } = isRecord(entry) ? entry : {};
+  const { name, vers, cksum, yanked, pubtime, deps } = isRecord(entry) ? entry : {};
   if (typeof name !== "string" || typeof vers !== "string" || typeof cksum !== "string") {
     throw new InvalidMetadata(`Line ${number} of the index lacks its name, vers or cksum`);
   }
@@ -79,7 +81,21 @@ function readLine(
     checksum: cksum.toLowerCase(),
     yanked: yanked === true,
     pubtime: typeof pubtime === "string" ? readPubtime(pubtime) : null,
+    dependencies: readDependencies(deps),
   };
+}
+
+/** `package` is a renamed crate's own name; what comes from another registry is not meant. */
+function readDependencies(deps: unknown): readonly string[] | null {
+  if (!Array.isArray(deps)) return null;
+  const names = new Set<string>();
+  for (const entry of deps) {
+    if (!isRecord(entry)) return null;
+    const name = entry.package ?? entry.name;
+    if (typeof name !== "string") return null;
+    if (entry.kind !== "dev" && (entry.registry ?? null) === null) names.add(name);
+  }
+  return [...names];
 }
 
 /** `yyyy-mm-ddThh:mm:ssZ`, nothing else (cargo's index schema). */

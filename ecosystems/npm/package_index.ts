@@ -9,6 +9,7 @@ import { type Layout, readPackument } from "./layout.ts";
 import type { VersionFacts } from "./manifest.ts";
 import { ABBREVIATED, DIST_TAGS, FULL, MANIFEST } from "./paths.ts";
 import { type Cut, renderLayout, renderManifest, renderTags, type Tarballs } from "./render.ts";
+import { type ManifestPlace, readDependencies, readDeprecated, readLicense } from "./stated.ts";
 import { conventionalTarball, digestOf, readTarball, type Tarball } from "./tarball.ts";
 import { npmVersions } from "./versions.ts";
 
@@ -25,22 +26,29 @@ export function readPackageIndex(document: Document, name: string, source: Sourc
   return new PackageIndex(name, { layout, facts, source });
 }
 
-/** A version of the package; its file is read out of the document when asked for. */
-class NpmRelease implements Release {
+/** A version of the package; what few ask for is read out of the document when they do. */
+class NpmRelease implements Release, ManifestPlace {
   readonly ecosystem = "npm";
   readonly yanked = false;
+  readonly bytes: Uint8Array;
+  /** Where its manifest begins. */
+  readonly at: number;
   readonly #fileOf: () => ReleaseFile | null;
 
   constructor(
     readonly name: string,
     readonly version: string,
-    { publishedAt, trust, installScripts, file }: {
+    { publishedAt, trust, installScripts, file, bytes, at }: {
       publishedAt: number | null;
       trust: Trust;
       installScripts: boolean;
       file: () => ReleaseFile | null;
+      bytes: Uint8Array;
+      at: number;
     },
   ) {
+    this.bytes = bytes;
+    this.at = at;
     this.publishedAt = publishedAt;
     this.trust = trust;
     this.installScripts = installScripts;
@@ -50,6 +58,18 @@ class NpmRelease implements Release {
   readonly publishedAt: number | null;
   readonly trust: Trust;
   readonly installScripts: boolean;
+
+  get deprecated(): string | false {
+    return readDeprecated(this);
+  }
+
+  get license(): string | null {
+    return readLicense(this);
+  }
+
+  get dependencies(): readonly string[] {
+    return readDependencies(this);
+  }
 
   get files(): readonly ReleaseFile[] {
     const file = this.#fileOf();
@@ -78,7 +98,7 @@ class PackageIndex implements Index {
     this.#full = layout;
     this.#facts = facts;
     this.#source = source;
-    this.releases = layout.versions.map(({ version }, position) => {
+    this.releases = layout.versions.map(({ version, value }, position) => {
       this.#byVersion.set(version, position);
       const { trust, installScripts } = facts[position];
       return new NpmRelease(name, version, {
@@ -86,6 +106,8 @@ class PackageIndex implements Index {
         trust,
         installScripts,
         file: () => this.#file(position),
+        bytes: layout.bytes,
+        at: value,
       });
     });
   }

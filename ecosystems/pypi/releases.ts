@@ -21,6 +21,7 @@ const INSTANT = /^\d{4}-\d\d-(\d\d)T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|\+00:00)$/;
 export function readReleases(page: ProjectPage, project: string): Release[] {
   const name = typeof page.document.name === "string" ? page.document.name : project;
   const spell = spelling(page.document.versions);
+  const deprecated = deprecation(page.document);
   return page.files.map((file) => {
     const { version, kind } = parseFilename(file.filename, project);
     return {
@@ -31,6 +32,7 @@ export function readReleases(page: ProjectPage, project: string): Release[] {
       yanked: file.yanked === true ? "" : file.yanked,
       trust: trustOf(file, page.statesProvenance),
       installScripts: kind === "wheel" ? false : kind === "sdist" ? true : null,
+      deprecated,
       files: [releaseFile(file)],
     };
   });
@@ -45,6 +47,18 @@ export function companionDigest({ fields, filename }: PageFile): Digest | null |
     fields["dist-info-metadata"];
   if (isRecord(stated)) return digestOf(stated, `${filename}.metadata`);
   return stated === true ? null : false;
+}
+
+/**
+ * PEP 792: the status of the whole project. Archived and quarantined ones get no
+ * more releases either. null: this index does not say.
+ */
+function deprecation(document: Record<string, unknown>): string | false | null {
+  const stated = document["project-status"];
+  const { status, reason } = isRecord(stated) ? stated : {};
+  if (typeof status !== "string") return null;
+  if (status === "active") return false;
+  return typeof reason === "string" && reason !== "" ? `${status}: ${reason}` : status;
 }
 
 function releaseFile({ fields, filename, url }: PageFile): ReleaseFile {

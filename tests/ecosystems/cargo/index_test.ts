@@ -29,6 +29,7 @@ Deno.test("a line becomes a release with its address, digest, date and yank", as
     yanked: false,
     trust: null,
     installScripts: null,
+    dependencies: [],
     files: [{
       filename: "alpha-1.1.0.crate",
       url: "https://files.example/crates/alpha/1.1.0/download",
@@ -303,4 +304,21 @@ Deno.test("any mix of withheld versions changes those lines alone", async () => 
       });
     },
   ));
+});
+
+Deno.test("a release names the crates it is built with, by their own names", async () => {
+  const deps = [
+    { name: "serde", kind: "normal" },
+    { name: "cc", kind: "build" },
+    { name: "old-rand", package: "rand", kind: "normal" },
+    { name: "serde", kind: "normal", target: "cfg(unix)" },
+    { name: "quickcheck", kind: "dev" },
+    { name: "inner", kind: "normal", registry: "https://private.example/index" },
+  ];
+  const of = async (given: unknown) =>
+    (await parse(`${line("1.0.0", { deps: given })}\n`)).releases[0].dependencies;
+  assert.deepEqual(await of(deps), ["serde", "cc", "rand"]);
+  assert.equal(await of("none"), null);
+  assert.equal(await of([{ req: "1" }]), null);
+  assert.equal(await of([7]), null);
 });

@@ -122,3 +122,49 @@ Deno.test("an address with credentials, or of another scheme, is never asked", (
     );
   }
 });
+
+Deno.test("a deprecation is a text that is not empty, or true", () => {
+  const deprecated = (manifest: object) => index(manifest).releases[0].deprecated;
+  assert.equal(deprecated({}), false);
+  assert.equal(deprecated({ deprecated: "use other" }), "use other");
+  assert.equal(deprecated({ deprecated: "" }), false);
+  assert.equal(deprecated({ deprecated: false }), false);
+  assert.equal(deprecated({ deprecated: null }), false);
+  assert.equal(deprecated({ deprecated: true }), "");
+});
+
+Deno.test("a licence is what the manifest states, in all forms there ever were", () => {
+  const license = (manifest: object) => index(manifest).releases[0].license;
+  assert.equal(license({ license: " MIT " }), "MIT");
+  assert.equal(license({ license: { type: "ISC", url: "https://x" } }), "ISC");
+  assert.equal(license({ licenses: [{ type: "MIT" }, { type: "GPL-2.0" }] }), "(MIT) OR (GPL-2.0)");
+  assert.equal(license({ licenses: ["MIT"] }), "MIT");
+  for (
+    const nothing of [{}, { license: "" }, { license: 7 }, { license: null }, { licenses: [] }]
+  ) {
+    assert.equal(license(nothing), null, JSON.stringify(nothing));
+  }
+});
+
+Deno.test("dependencies are the packages that installing brings from a registry", () => {
+  const dependencies = (manifest: object) => index(manifest).releases[0].dependencies;
+  assert.deepEqual(dependencies({}), []);
+  assert.deepEqual(
+    dependencies({
+      dependencies: {
+        a: "^1.0.0",
+        b: "npm:@real/b@^2",
+        c: "npm:plain",
+        d: "git+https://git.example/d.git",
+        e: "owner/repository",
+        f: "file:../f",
+        g: "latest",
+      },
+      optionalDependencies: { a: "^1.0.0", h: "*" },
+      peerDependencies: { i: ">=1" },
+      devDependencies: { j: "1" },
+    }),
+    ["a", "@real/b", "plain", "g", "h", "i"],
+  );
+  assert.deepEqual(dependencies({ dependencies: ["x"] }), []);
+});

@@ -26,6 +26,7 @@ Deno.test("each file is a release of its own, with its own age and yank", async 
       yanked: false,
       trust: "none",
       installScripts: true,
+      deprecated: null,
     },
     {
       ecosystem: "pypi",
@@ -35,6 +36,7 @@ Deno.test("each file is a release of its own, with its own age and yank", async 
       yanked: "broken",
       trust: "none",
       installScripts: false,
+      deprecated: null,
     },
   ]);
   assert.deepEqual(index.releases[0].files, [{
@@ -106,4 +108,16 @@ Deno.test("a quarantined project without files is read, and an empty one", async
   const status = { status: "quarantined", reason: "malware" };
   const index = await indexOf(page([], { "project-status": status }));
   assert.deepEqual(index.releases, []);
+});
+
+Deno.test("a project's status says whether it is given up (PEP 792)", async () => {
+  const of = async (status: unknown) => {
+    const fields = file("demo-1.0-py3-none-any.whl");
+    return (await indexOf(page([fields], { "project-status": status }))).releases[0].deprecated;
+  };
+  assert.equal(await of({ status: "active" }), false);
+  assert.equal(await of({ status: "deprecated" }), "deprecated");
+  assert.equal(await of({ status: "archived", reason: "use demo2" }), "archived: use demo2");
+  assert.equal(await of(undefined), null);
+  assert.equal(await of("archived"), null);
 });
