@@ -1,0 +1,171 @@
+/**
+ * Whole answers over HTTP/1.1, inflated here. `fetch` hands an inflated body out
+ * in pieces of 4 KB, which takes several times as long as inflating it at once,
+ * and has no bound on what it inflates to.
+ */
+import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
+import { InvalidMetadata, UpstreamError } from "./errors.ts";
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Inflated. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface HttpAsk {
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body?: Uint8Array;
+  readonly signal: AbortSignal;
+  /** A byte came. */
+  readonly alive: () => void;
+  /** Bound on the body, before and after inflating. */
+  readonly limit: number;
+}
+
+const OPTIONS = { keepAlive: true, maxSockets: 256, maxFreeSockets: 64 } as const;
+
+/** Keeps connections between requests. */
+export class HttpClient {
+  readonly #http = new HttpAgent(OPTIONS);
+  readonly #https = new HttpsAgent(OPTIONS);
+
+  /** Throws UpstreamError (oversized), InvalidMetadata (a body that cannot be inflated), and what the socket throws. */
+  async ask(url: URL, ask: HttpAsk): Promise<HttpAnswer> {
+    try {
+      return await this.#once(url, ask, false);
+    } catch (error) {
+      // The server may have closed a kept connection just when it was used again.
+      if (!(error instanceof StaleConnection)) throw error;
+      return await this.#once(url, ask, true);
+    }
+  }
+
+  #once(url: URL, ask: HttpAsk, fresh: boolean): Promise<HttpAnswer> {
+    const secure = url.protocol === "https:";
+    const send = secure ? httpsRequest : httpRequest;
+    const agent = secure ? this.#https : this.#http;
+    const headers = Object.fromEntries(ask.headers);
+    headers["accept-encoding"] = "gzip, br";
+    if (ask.body !== undefined) headers["content-length"] = String(ask.body.length);
+    return new Promise((resolve, reject) => {
+      if (ask.signal.aborted) return reject(ask.signal.reason);
+      const request = send(url, { method: ask.method, headers, agent: fresh ? false : agent });
+      const abort = () => {
+        reject(ask.signal.reason);
+        request.destroy();
+      };
+      ask.signal.addEventListener("abort", abort, { once: true });
+      request.on("close", () => ask.signal.removeEventListener("abort", abort));
+      request.on("error", (error: Error) => {
+        const stale = request.reusedSocket && !fresh && !ask.signal.aborted;
+        reject(stale ? new StaleConnection(error.message, { cause: error }) : error);
+      });
+      request.on("response", (response: IncomingMessage) => {
+        ask.alive();
+        collect(response, ask).then(resolve, reject);
+      });
+      request.end(ask.body);
+    });
+  }
+}
+
+class StaleConnection extends Error {
+  override readonly name = "StaleConnection";
+}
+
+function collect(
+  response: IncomingMessage,
+  { alive, limit, method }: HttpAsk,
+): Promise<HttpAnswer> {
+  const headers = headersOf(response);
+  const status = response.statusCode ?? 0;
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    let size = 0;
+    const stated = Number(headers.get("content-length") ?? 0);
+    if (stated > limit) {
+      response.destroy();
+      return reject(oversized(limit));
+    }
+    response.on("data", (chunk: Uint8Array<ArrayBuffer>) => {
+      alive();
+      size += chunk.length;
+      if (size > limit) {
+        response.destroy();
+        return reject(oversized(limit));
+      }
+      chunks.push(chunk);
+    });
+    response.on("error", reject);
+    response.on("aborted", () => reject(new TypeError("the connection broke off")));
+    response.on("end", () => {
+      if (!response.complete && method !== "HEAD") {
+        return reject(new TypeError("the connection broke off"));
+      }
+      try {
+        const bytes = inflate(join(chunks, size), headers.get("content-encoding"), limit);
+        resolve({ status, headers, bytes });
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
+function headersOf(response: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (Array.isArray(value)) { for (const one of value) headers.append(name, one); }
+    else if (value !== undefined) headers.set(name, value);
+  }
+  return headers;
+}
+
+function join(chunks: readonly Uint8Array<ArrayBuffer>[], size: number): Uint8Array<ArrayBuffer> {
+  if (chunks.length === 1) return chunks[0];
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+const INFLATE = new Map([
+  ["gzip", gunzipSync],
+  ["x-gzip", gunzipSync],
+  ["deflate", inflateSync],
+  ["br", brotliDecompressSync],
+]);
+
+function inflate(
+  bytes: Uint8Array<ArrayBuffer>,
+  encoding: string | null,
+  limit: number,
+): Uint8Array<ArrayBuffer> {
+  const coding = (encoding ?? "identity").trim().toLowerCase();
+  if (coding === "identity" || coding === "" || bytes.length === 0) return bytes;
+  const inflater = INFLATE.get(coding);
+  if (inflater === undefined) {
+    throw new InvalidMetadata(
+      `Cannot read upstream's answer: its encoding is ${coding.slice(0, 40)}`,
+    );
+  }
+  try {
+    const { buffer, byteOffset, byteLength } = inflater(bytes, { maxOutputLength: limit });
+    // Never shared: the inflater made it.
+    return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+  } catch (cause) {
+    if (cause instanceof RangeError) throw oversized(limit);
+    throw new InvalidMetadata(`Cannot inflate upstream's answer (${coding})`, { cause });
+  }
+}
+
+function oversized(limit: number): UpstreamError {
+  return new UpstreamError("oversized", `Upstream's answer is larger than ${limit} bytes`);
+}
