@@ -1,6 +1,9 @@
 /** Settings, KV, wiring, crons, Deno.serve: nothing else. */
 // deno-lint-ignore-file no-console -- the terminal is this file's
+import { OsvClient } from "./ecosystems/advisories/client.ts";
+import { Advisories } from "./ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "./ecosystems/mod.ts";
+import { AdvisoryStore } from "./policy/store/advisories.ts";
 import { keys } from "./policy/store/keys.ts";
 import { openLifts } from "./policy/store/lifts.ts";
 import { openPolicies } from "./policy/store/policies.ts";
@@ -49,7 +52,13 @@ const deps = wire({
     return createAdmin({ policies, tokens, records, schemes: SCHEMES, now, report });
   }),
   lifts: openLifts(kv, { schemes: SCHEMES, now }),
-  advisories: null,
+  advisories: new Advisories({
+    client: settings.osvUrl === null ? null : new OsvClient(settings.osvUrl),
+    store: new AdvisoryStore(kv),
+    ecosystems: ECOSYSTEMS,
+    now,
+    log,
+  }),
   now,
   log,
   probe: async () => void await kv.get(keys.meta("probe")),

@@ -91,10 +91,14 @@ export class FactsSource {
     const asked = policy.needs?.dependencies ?? null;
     if (asked === null || index.releases.length === 0) return null;
     const now = this.#parts.now();
-    const names = asked(index.releases, now)
-      .filter((name) => !isPrivate(policy, index.releases[0], name, this.#ecosystems))
-      .slice(0, MAX_DEPENDENCIES);
-    const published = await this.#ages(index.releases[0].ecosystem, names);
+    const names = asked(index.releases, now).slice(0, MAX_DEPENDENCIES);
+    const isOwn = (name: string) => isPrivate(policy, index.releases[0], name, this.#ecosystems);
+    const published = await this.#ages(
+      index.releases[0].ecosystem,
+      names.filter((name) => !isOwn(name)),
+    );
+    // Nobody else is asked about them, and nobody else can have made them.
+    for (const name of names.filter(isOwn)) published.set(name, 0);
     let byPolicy = this.#dependencies.get(index);
     if (byPolicy === undefined) this.#dependencies.set(index, byPolicy = new Map());
     const complete = names.every((name) => typeof published.get(name) === "number");

@@ -33,6 +33,7 @@ function command(variables: Readonly<Record<string, string>>): Deno.Command {
       ...env,
       NO_COLOR: "1",
       UPSTREAM_NPM: "http://127.0.0.1:9/",
+      OSV_URL: "",
       KV_URL: ":memory:",
       ...variables,
     },

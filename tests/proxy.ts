@@ -1,7 +1,10 @@
 /** A test's whole world in a line: the real app on an in-memory KV, with a clock to move. */
 import { createAdmin } from "../admin/app.ts";
+import { OsvClient } from "../ecosystems/advisories/client.ts";
+import { Advisories } from "../ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "../ecosystems/mod.ts";
 import type { UpstreamLimits } from "../ecosystems/upstream.ts";
+import { AdvisoryStore } from "../policy/store/advisories.ts";
 import { openLifts } from "../policy/store/lifts.ts";
 import { openPolicies } from "../policy/store/policies.ts";
 import { openRecords } from "../policy/store/records.ts";
@@ -27,6 +30,8 @@ export interface ProxyOptions {
   readonly policies?: Readonly<Record<string, unknown>>;
   readonly settings?: Partial<Settings>;
   readonly limits?: Partial<UpstreamLimits>;
+  /** Base address of the advisories; absent: nobody is asked. */
+  readonly osv?: string;
   /** A KV file; default in memory. */
   readonly kvPath?: string;
 }
@@ -39,6 +44,7 @@ export interface TestProxy extends AsyncDisposable {
   /** Unix ms; set it to move time. */
   readonly clock: { now: number };
   readonly deps: Deps;
+  readonly advisories: Advisories;
   readonly kv: Deno.Kv;
   /** Secret of the root administrator. */
   readonly rootToken: string;
@@ -61,6 +67,13 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     if (policy !== undefined) await policies.replace(org, policy, { by: "test" });
   }
   const admin = createAdmin({ policies, tokens, records, schemes: SCHEMES, now });
+  const advisories = new Advisories({
+    client: options.osv === undefined ? null : new OsvClient(options.osv),
+    store: new AdvisoryStore(kv),
+    ecosystems: ECOSYSTEMS,
+    now,
+    log: (line) => void lines.push(line),
+  });
   const deps = wire({
     ecosystems: ECOSYSTEMS,
     schemes: SCHEMES,
@@ -73,7 +86,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     tokens,
     records,
     lifts: openLifts(kv, { schemes: SCHEMES, now }),
-    advisories: null,
+    advisories,
     now,
     log: (line) => void lines.push(line),
     admin: (request) => admin.fetch(request),
@@ -96,6 +109,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     },
     clock,
     deps,
+    advisories,
     kv,
     rootToken: secret ?? "",
     lines,
@@ -103,6 +117,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     refusals: (org = "default") => Array.fromAsync(records.all("refusal", { org })),
     async [Symbol.asyncDispose]() {
       await Promise.all(servers.map((server) => server.shutdown()));
+      await advisories.settled();
       kv.close();
     },
   };

@@ -18,6 +18,8 @@ const FRESH_MS = 60 * 60_000;
 const STALE_MS = 24 * 3600_000;
 /** How long a failing database is left alone. */
 const RETRY_MS = 30_000;
+/** From then on a request waits for a failing database once more. */
+const FAILED_MS = 60_000;
 /** How often KV learns that the database answers. */
 const NOTE_MS = 60_000;
 /** How long clients do not wait for a database that has never answered and kept one waiting. */
@@ -164,13 +166,16 @@ export class Advisories implements AdvisorySource {
 
   async #refresh(one: Package): Promise<void> {
     const { store, client, now } = this.#parts;
+    if (client === null) {
+      return this.#hold(one, { answer: null, failure: "unreachable", bulk: await this.#bulk(one) });
+    }
     const before = this.#held.get(one.key)?.answer ??
       await orNull(store.read(one.ecosystem, one.name));
     if (this.#last === undefined) this.#last = await orNull(store.lastAnswer());
-    if (client !== null && before !== null && now() - before.at < REFRESH_MS) {
+    if (before !== null && now() - before.at < REFRESH_MS) {
       return this.#hold(one, { answer: before });
     }
-    if (client === null || now() < this.#retryAt) {
+    if (now() < this.#retryAt) {
       return this.#hold(one, {
         answer: before,
         failure: "unreachable",
@@ -255,7 +260,7 @@ export class Advisories implements AdvisorySource {
       answer,
       facts: factsOf({ state, list, asOf }, this.#last ?? null),
       refreshAt: fresh ? answer.at + REFRESH_MS : now + RETRY_MS,
-      until: fresh ? answer.at + FRESH_MS : now + RETRY_MS,
+      until: fresh ? answer.at + FRESH_MS : now + FAILED_MS,
     });
   }
 

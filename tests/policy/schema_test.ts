@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { entryId } from "../../policy/entry.ts";
 import { parsePolicy } from "../../policy/schema.ts";
+import { RULES } from "../../policy/rules/mod.ts";
 import { PolicyInvalid } from "../../policy/store/errors.ts";
 import { SCHEMES } from "./world.ts";
 
@@ -39,6 +40,9 @@ Deno.test("the empty document is the one that an installation starts with", () =
       },
       yanked: { level: "deny" },
       publisher_downgrade: { level: "deny", scope: "major", ignore_after: "365d" },
+      malware: { level: "deny" },
+      vulnerable: { level: "off", severity: "high", unknown: "allow" },
+      new_dependency: { level: "off", age: "10d", unknown: "allow" },
     },
     exceptions: [],
     registries: [],
@@ -99,7 +103,7 @@ Deno.test("every fault of a document is listed, each with its JSON Pointer", () 
         },
         publisher_downgrade: { scope: "minor", ignore_after: "1y" },
         yanked: [],
-        malware: {},
+        phishing: {},
       },
       webhooks: [{ url: "ftp://x.example" }, {}],
     }),
@@ -115,7 +119,6 @@ Deno.test("every fault of a document is listed, each with its JSON Pointer", () 
       "/rules/block/entries/6/comment",
       "/rules/block/entries/7",
       "/rules/block/level",
-      "/rules/malware",
       "/rules/min_age/age",
       "/rules/min_age/audit_override",
       "/rules/min_age/ecosystems/gem",
@@ -123,6 +126,7 @@ Deno.test("every fault of a document is listed, each with its JSON Pointer", () 
       "/rules/min_age/packages/axios",
       "/rules/min_age/packages/pkg:npm~1axios@1.0.0",
       "/rules/min_age/unknown",
+      "/rules/phishing",
       "/rules/publisher_downgrade/ignore_after",
       "/rules/publisher_downgrade/scope",
       "/rules/yanked",
@@ -141,10 +145,11 @@ Deno.test("faults are sentences for people", () => {
 
 Deno.test("an exception names rules that can be waived: block cannot", () => {
   const purl = "pkg:npm/axios";
+  const waivable = RULES.filter((rule) => rule.waivable).map(({ id }) => id);
   assert.deepEqual(faults({ exceptions: [{ purl, rules: ["min_age", "block"] }] }), [
-    '/exceptions/0/rules/1: "block" cannot be waived: exceptions may name ' +
-    "yanked, publisher_downgrade, min_age",
+    '/exceptions/0/rules/1: "block" cannot be waived: exceptions may name ' + waivable.join(", "),
   ]);
+  assert.ok(!waivable.some((id) => id === "block"));
   assert.deepEqual(pointers({ exceptions: [{ purl }] }), ["/exceptions/0/rules"]);
   assert.deepEqual(pointers({ exceptions: [{ purl, rules: [] }] }), ["/exceptions/0/rules"]);
   assert.deepEqual(pointers({ exceptions: [{ purl, rules: ["yank"] }] }), [

@@ -1,4 +1,5 @@
 import { compilePolicy } from "../../policy/engine.ts";
+import { RULES } from "../../policy/rules/mod.ts";
 import type { Policy, Release, VersionSchemes } from "../../policy/types.ts";
 import { cargoVersions } from "../../ecosystems/cargo/versions.ts";
 import { npmVersions } from "../../ecosystems/npm/versions.ts";
@@ -38,7 +39,7 @@ export function policy(document: unknown = {}): Policy {
 /** A policy in which only these rules look. */
 export function only(rules: Record<string, unknown>, more: Record<string, unknown> = {}): Policy {
   const off = { level: "off" };
-  const all = { block: off, yanked: off, publisher_downgrade: off, min_age: off };
+  const all = Object.fromEntries(RULES.map(({ id }) => [id, off]));
   return policy({ ...more, rules: { ...all, ...rules } });
 }
 
