@@ -4,7 +4,7 @@ import type { Fault } from "../registry/server.ts";
 import { testProxy } from "../proxy.ts";
 import { type Driver, DRIVERS } from "./drivers.ts";
 
-const LIMITS = { firstByteMs: 250, stallMs: 250, documentBytes: 200_000 };
+const LIMITS = { firstByteMs: 600, stallMs: 400, documentBytes: 200_000 };
 
 async function setting(driver: Driver) {
   const world = driver.start();
