@@ -73,8 +73,8 @@ async function runWrk(target: Target, folder: string): Promise<Measured> {
   const text = new TextDecoder().decode(stdout);
   const field = (pattern: RegExp) => pattern.exec(text)?.[1] ?? "";
   const failed = /Non-2xx or 3xx responses: \d+|Socket errors: .*/.exec(text);
-  const requestsPerSecond = Number(field(/Requests\/sec:\s+([\d.]+)/));
-  if (failed !== null || !(requestsPerSecond > 0)) {
+  const requestsPerSecond = Number(field(/Requests\/sec:\s+([\d.]+)/) || NaN);
+  if (failed !== null || Number.isNaN(requestsPerSecond)) {
     const cause = new TextDecoder().decode(stderr).trim();
     throw new Error(`Cannot measure ${urls[0]}: ${failed?.[0] ?? "no answers"} ${cause}`);
   }

@@ -94,7 +94,7 @@ async function measureThroughput(bench: Bench, kind: Kind): Promise<Row[]> {
     const results = await inTurns(
       Object.keys(urls),
       bench.rounds,
-      (contender) => bench.load.run({ urls: [urls[contender]], connections, seconds: 2 }),
+      (contender) => bench.load.run({ urls: [urls[contender]], connections, seconds: 1.5 }),
     );
     const what = `${kind.label}, 10 MB, ${connections} at a time`;
     const values = medians(results, (one) => one.bytesPerSecond / MEGABYTE);

@@ -8,7 +8,7 @@ import { limitRow, ratioRow, type Row } from "../row.ts";
 import { World } from "../world.ts";
 
 const AT_ONCE = 64;
-const SECONDS = 3;
+const SECONDS = 2;
 
 export const records: Point = {
   number: 6,

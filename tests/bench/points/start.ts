@@ -78,5 +78,10 @@ async function measureMemory(bench: Bench): Promise<Row> {
 async function load(bench: Bench, base: string, variant: Variant): Promise<void> {
   const { path } = variant;
   const headers = headersOf(variant);
-  await bench.load.run({ urls: [`${base}${path}`], headers, connections: 64, seconds: 1 });
+  await bench.load.run({
+    urls: [`${base}${path}`],
+    headers,
+    connections: 64,
+    seconds: bench.seconds,
+  });
 }
