@@ -23,9 +23,15 @@ export class IdentityError extends Error {
     this.status = STATUS[code];
   }
 
-  /** Headers that go with the answer: a 401 without a challenge keeps pip and npm from asking. */
+  /**
+   * Headers that go with the answer. Only a missing name is asked for by Basic:
+   * for Basic and Bearer npm prints advice of its own, for others the challenge.
+   */
   get headers(): Record<string, string> {
     if (this.status !== 401) return {};
-    return { "WWW-Authenticate": 'Basic realm="package-proxy", charset="UTF-8"' };
+    const challenge = this.code === "user_required"
+      ? 'Basic realm="package-proxy", charset="UTF-8"'
+      : `Token realm="package-proxy: ${this.message.replaceAll('"', "'")}"`;
+    return { "WWW-Authenticate": challenge };
   }
 }

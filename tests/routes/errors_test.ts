@@ -69,6 +69,24 @@ Deno.test("a store that takes no records: a file breaks off before its end", asy
   await refused.text();
 });
 
+Deno.test("a store that takes no records: a file that is in memory is not handed out", async () => {
+  let failing = false;
+  await using it = await setting(({ records }) => ({
+    records: overriding(records, {
+      add: (kind, record) => failing ? unavailable() : records.add(kind, record),
+    }),
+  }));
+  const path = "/npm/left/-/left-1.0.0.tgz";
+  assert.equal((await (await it.get(path)).bytes()).length > 0, true);
+  failing = true;
+  const response = await it.get(path);
+  assert.equal(response.status, 503);
+  assert.equal(response.headers.get("content-type")?.includes("octet"), false);
+  await response.text();
+  failing = false;
+  assert.equal((await it.get(path)).status, 200);
+});
+
 Deno.test("a store that takes no records: `downloads: redirect` sends nobody anywhere", async () => {
   await using it = await setting(({ records }) => ({
     records: overriding(records, { add: unavailable }),
@@ -201,7 +219,7 @@ Deno.test("errors are JSON for npm's clients and plain text for the others", asy
     assert.match(other.type ?? "", /^text\/plain/, path);
   }
   const { response } = await get("/o-acme/npm/left");
-  assert.match(response.headers.get("www-authenticate") ?? "", /^Basic realm=/);
+  assert.match(response.headers.get("www-authenticate") ?? "", /^(?:Basic|Token) realm=/);
   assert.equal(response.headers.get("cache-control"), "no-store");
 });
 
