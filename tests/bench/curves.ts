@@ -2,10 +2,14 @@
 import { format } from "./report.ts";
 import type { Row } from "./row.ts";
 
-const WIDTH = 460;
+const WIDTH = 480;
 const HEIGHT = 300;
-const MARGIN = { left: 56, right: 90, top: 34, bottom: 40 } as const;
+const MARGIN = { left: 56, right: 130, top: 34, bottom: 40 } as const;
 const COLOURS = ["#0b62a4", "#c2410c", "#15803d", "#7e22ce", "#a16207"];
+
+/** Smaller values are drawn as this. */
+const LEAST = 0.1;
+const LINE = 14;
 
 interface Curve {
   readonly name: string;
@@ -24,7 +28,7 @@ export function drawCurves(rows: readonly Row[]): string {
     const [x, y] = [i % columns * WIDTH, Math.floor(i / columns) * HEIGHT];
     return `<g transform="translate(${x} ${y})">\n${panel(title, list)}\n</g>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ` +
+  return `<!-- deno-fmt-ignore-file -->\n<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ` +
     `font-family="sans-serif" font-size="11">\n` +
     `<rect width="${width}" height="${height}" fill="white"/>\n${drawn.join("\n")}\n</svg>\n`;
 }
@@ -34,7 +38,7 @@ function panel(title: string, rows: readonly Row[]): string {
   const curves = names.map((name): Curve => ({
     name,
     points: rows.flatMap(({ values, curve }) =>
-      values[name] > 0 ? [[curve!.x, values[name]] as const] : []
+      values[name] === undefined ? [] : [[curve!.x, Math.max(values[name], LEAST)] as const]
     ),
   }));
   const all = curves.flatMap(({ points }) => points);
@@ -53,7 +57,12 @@ function panel(title: string, rows: readonly Row[]): string {
       `<text x="${MARGIN.left - 6}" y="${y.at(tick) + 4}" text-anchor="end">${short(tick)}</text>`
     ),
     diagonal(x, y),
-    ...curves.map((curve, i) => line(curve, { x, y, colour: COLOURS[i % COLOURS.length] })),
+    ...curves.map(({ points }, i) => {
+      const placed = points.map(([px, py]) => `${x.at(px)} ${y.at(py)}`);
+      const style = `fill="none" stroke="${COLOURS[i]}" stroke-width="2"`;
+      return `<path d="M${placed.join("L")}" ${style}/>`;
+    }),
+    ...labels(curves, { x, y }),
   ].join("\n");
 }
 
@@ -80,18 +89,19 @@ function diagonal(x: Axis, y: Axis): string {
   return `<path d="M${x1} ${y1}L${x2} ${y2}" stroke="#bbb" stroke-dasharray="3 3"/>`;
 }
 
-function line(
-  { name, points }: Curve,
-  { x, y, colour }: { x: Axis; y: Axis; colour: string },
-): string {
-  const placed = points.map(([px, py]) => `${x.at(px)} ${y.at(py)}`);
-  const [lastX, lastY] = points[points.length - 1] ?? [NaN, NaN];
-  if (Number.isNaN(lastX)) return "";
-  const unit = name === "MB" ? "MB" : "ms";
-  const label = name === "MB" ? "peak memory" : name;
-  return `<path d="M${placed.join("L")}" fill="none" stroke="${colour}" stroke-width="2"/>` +
-    `<text x="${x.at(lastX) + 5}" y="${y.at(lastY) + 4}" fill="${colour}">` +
-    `${label} ${format(lastY)} ${unit}</text>`;
+/** At the ends of the curves, pushed down where they would lie on each other. */
+function labels(curves: readonly Curve[], { x, y }: { x: Axis; y: Axis }): string[] {
+  const placed = curves.flatMap(({ name, points }, i) => {
+    const [last] = points.slice(-1);
+    return last === undefined ? [] : [{ name, last, colour: COLOURS[i], at: y.at(last[1]) + 4 }];
+  }).sort((a, b) => a.at - b.at);
+  let below = -Infinity;
+  return placed.map(({ name, last, colour, at }) => {
+    below = Math.max(at, below + LINE);
+    const [text, unit] = name === "MB" ? ["peak memory", "MB"] : [name, "ms"];
+    return `<text x="${x.at(last[0]) + 6}" y="${below}" fill="${colour}">` +
+      `${text} ${format(last[1])} ${unit}</text>`;
+  });
 }
 
 function short(value: number): string {

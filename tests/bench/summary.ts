@@ -1,0 +1,68 @@
+/** The README's table, from results.json: `deno run -A tests/bench/summary.ts`. */
+// deno-lint-ignore-file no-console -- what it makes is printed
+import type { Machine } from "./machine.ts";
+import { format } from "./report.ts";
+import { median } from "./rounds.ts";
+import type { Row } from "./row.ts";
+
+export interface Results {
+  /** RFC 3339. */
+  readonly date: string;
+  readonly machine: Machine;
+  readonly rows: readonly Row[];
+}
+
+/** Markdown. Rows of one size that differ in form and number of connections become one line. */
+export function summary({ date, machine, rows }: Results): string {
+  const judged = rows.filter(({ target }) => target !== undefined);
+  const groups = Map.groupBy(judged, groupOf);
+  const lines = [...groups].map(([name, group]) => {
+    const ratios = group.map(({ ratio }) => ratio ?? NaN);
+    const met = group.filter((row) => row.met).length;
+    const { target = "", compared = "" } = group[0];
+    const spread = group.length === 1 ? "" : ` (${format(Math.min(...ratios))} to ` +
+      `${format(Math.max(...ratios))})`;
+    const verdict = group.length === 1
+      ? met === 1 ? "met" : "missed"
+      : `met ${met} of ${group.length}`;
+    const cells = [
+      name,
+      valuesOf(group),
+      compared,
+      format(median(ratios)) + spread,
+      target,
+      verdict,
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  const programs = Object.entries(machine.programs).map(([name, text]) =>
+    name === "load" ? text : `${name} ${text.replace(`${name}/`, "")}`
+  );
+  return [
+    `${date.slice(0, 10)}, ${machine.processor}, ${machine.cores} cores, ` +
+    `${Math.round(machine.memoryMB / 1024)} GB, ${machine.system}; ${programs.join(", ")}.`,
+    "",
+    "| | medians | compared | ratio | target | |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...lines,
+  ].join("\n");
+}
+
+function groupOf({ point, what, target }: Row): string {
+  if (point > 2 || !what.includes(" at a time")) return `${point}. ${what}`;
+  const [size] = what.split(/ (?:full|abbreviated) /);
+  const how = what.includes("304 from upstream") ? ", 304 from upstream" : "";
+  return `${point}. ${size}${how}, ${target?.startsWith("≤") ? "p99" : "requests/s"}`;
+}
+
+function valuesOf(group: readonly Row[]): string {
+  if (group.length > 1) return `of ${group.length} rows`;
+  const [{ values, unit }] = group;
+  return Object.entries(values).map(([name, value]) => `${name} ${format(value)} ${unit}`.trim())
+    .join(", ");
+}
+
+if (import.meta.main) {
+  const path = new URL("./results.json", import.meta.url);
+  console.log(summary(JSON.parse(await Deno.readTextFile(path))));
+}
