@@ -21,7 +21,9 @@ export type App = (request: Request, info?: ConnectionInfo) => Response | Promis
 /** Names below the base that are the proxy's own. */
 const OWN = new Set(["admin", "why", "health", "setup", ""]);
 /** Clients that mean an npm package by a bare name; yarn 4 lets `got` name itself. */
-const NPM_FAMILY = /^(?:npm|pnpm|yarn|got|bun|deno|node)\b/i;
+const NPM_FAMILY = /^(?:npm|pnpm|yarn|got|bun)\b/i;
+/** Deno's installer; a script's `fetch` in Deno has the same name, and an Accept-Language. */
+const DENO = /^deno\b/i;
 /** The file of an npm package whose name the proxy uses itself, as in `/npm/-/npm-11.0.0.tgz`. */
 const OWN_NAMED_FILE = /^\/([^/]+)\/-\/\1-[^/]+\.tgz$/;
 const CORGI = "application/vnd.npm.install-v1+json";
@@ -181,8 +183,9 @@ function rootEcosystem(mounts: ReadonlyMap<string, Ecosystem>): Ecosystem {
 }
 
 function isNpmClient(headers: Headers): boolean {
-  return NPM_FAMILY.test(headers.get("user-agent") ?? "") ||
-    (headers.get("accept")?.includes(CORGI) ?? false);
+  const agent = headers.get("user-agent") ?? "";
+  return NPM_FAMILY.test(agent) || (headers.get("accept")?.includes(CORGI) ?? false) ||
+    (DENO.test(agent) && !headers.has("accept-language"));
 }
 
 function wantsPage(headers: Headers): boolean {

@@ -26,6 +26,10 @@ Deno.test("a reserved name is the proxy's own for everybody else", async () => {
   await using it = await setting();
   assert.equal((await it.json("/health")).status, "ok");
   assert.equal(await it.status("/health", BROWSER), 200);
+  for (const agent of ["Deno/2.9.6", "node"]) {
+    const script = { "user-agent": agent, "accept-language": "*" };
+    assert.equal((await it.json("/health", script)).status, "ok");
+  }
   assert.match(await (await it.get("/setup")).text(), /Package Proxy/);
   assert.equal(await it.status("/why"), 404);
   assert.equal(await it.status("/admin"), 404);
