@@ -40,8 +40,14 @@ export type DocumentAnswer =
   | { readonly kind: "unchanged"; readonly maxAge: number | null }
   | { readonly kind: "missing" };
 
+/** A body, read piece by piece; a stream's reader is one. */
+export interface Pieces {
+  read(): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>>;
+  cancel(reason?: unknown): Promise<void>;
+}
+
 export interface FileAnswer {
-  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly body: Pieces;
   /** null: not stated, or the body comes inflated. */
   readonly length: number | null;
   readonly type: string | null;
@@ -269,27 +275,25 @@ class Watch {
 function guard(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   { url, watch }: Opened,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
+): Pieces {
   const reader = body.getReader();
-  return new ReadableStream({
-    async pull(controller) {
+  return {
+    async read() {
       try {
-        const { done, value } = await reader.read();
-        watch.alive();
-        if (done) {
-          watch.end();
-          controller.close();
-        } else controller.enqueue(value);
+        const result = await reader.read();
+        if (result.done) watch.end();
+        else watch.alive();
+        return result;
       } catch (cause) {
         watch.end();
-        controller.error(fetchError(new URL(url).host, cause, watch.timedOut));
+        throw fetchError(new URL(url).host, cause, watch.timedOut);
       }
     },
     async cancel(reason) {
       watch.end();
       await reader.cancel(reason);
     },
-  }, { highWaterMark: 0 });
+  };
 }
 
 async function readAll(

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../policy/types.ts";
 import { UpstreamError } from "./errors.ts";
+import type { Pieces } from "./upstream.ts";
+import type { Gathering } from "./verified_files.ts";
 
 /** What went through. */
 export interface Passed {
@@ -9,39 +11,52 @@ export interface Passed {
   readonly sha256?: string;
 }
 
+/** What to say of a file that was found to have this digest. */
+export function passedOf(digest: Digest | null, bytes: number): Passed {
+  return digest?.algorithm === "sha256" ? { bytes, sha256: digest.hex } : { bytes };
+}
+
 /**
  * A file's body that ends well only if it is the file the index speaks of and
- * `finish` has resolved: its last piece is held back until then. Otherwise the
- * stream breaks, and with it the client's connection.
+ * `finish` has resolved: its last piece, or the last byte of its only one, is
+ * held back until then. Otherwise the stream breaks, and with it the client's
+ * connection.
  * @param digest null: the index states none, so the size alone is checked
  * @param size bytes; null: not known
+ * @param gathering gets the file too, and keeps it if it is the right one
  * @param finish called once, after the last byte came and was found right
  * @param broken called once if the body does not end well
  */
 export function verified(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  { digest, size, finish, broken }: {
+  body: Pieces,
+  { digest, size, gathering = null, finish, broken }: {
     digest: Digest | null;
     size: number | null;
+    gathering?: Gathering | null;
     finish: (passed: Passed) => Promise<void>;
     broken: (error: unknown) => void;
   },
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const reader = body.getReader();
   const hash = digest === null ? null : createHash(digest.algorithm);
   let bytes = 0;
   let held: Uint8Array<ArrayBuffer> | null = null;
 
   async function next(): Promise<Uint8Array<ArrayBuffer> | null> {
     while (true) {
-      const { done, value } = await reader.read();
+      const { done, value } = await body.read();
       if (done) return null;
       if (value.length === 0) continue;
       bytes += value.length;
       hash?.update(value);
-      const before = held;
-      held = value;
-      if (before !== null) return before;
+      gathering?.add(value);
+      const before: Uint8Array<ArrayBuffer> | null = held;
+      if (before !== null) {
+        held = value;
+        return before;
+      }
+      // A small file comes in one piece: its client need not wait for the record to begin.
+      held = value.subarray(-1);
+      if (value.length > 1) return value.subarray(0, -1);
     }
   }
 
@@ -57,7 +72,8 @@ export function verified(
     if (size !== null && bytes !== size) {
       throw new UpstreamError("digest", `Upstream's file has ${bytes} bytes instead of ${size}`);
     }
-    await finish(digest?.algorithm === "sha256" ? { bytes, sha256: digest.hex } : { bytes });
+    gathering?.keep();
+    await finish(passedOf(digest, bytes));
   }
 
   return new ReadableStream({
@@ -69,13 +85,15 @@ export function verified(
         if (held !== null) controller.enqueue(held);
         controller.close();
       } catch (error) {
+        gathering?.drop();
         broken(error);
         controller.error(error);
-        await reader.cancel(error).catch(() => {});
+        await body.cancel(error).catch(() => {});
       }
     },
     async cancel(reason) {
-      await reader.cancel(reason);
+      gathering?.drop();
+      await body.cancel(reason);
     },
   }, { highWaterMark: 0 });
 }

@@ -3,6 +3,7 @@ import type { Ecosystem, Source } from "../ecosystems/ecosystem.ts";
 import type { FactsSource } from "../ecosystems/facts.ts";
 import type { Indexes } from "../ecosystems/indexes.ts";
 import type { Upstream } from "../ecosystems/upstream.ts";
+import type { VerifiedFiles } from "../ecosystems/verified_files.ts";
 import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
 import type { Answers } from "./answers.ts";
 import type { Judgements } from "./judgements.ts";
@@ -36,6 +37,7 @@ export interface Deps {
   readonly upstream: Upstream;
   readonly indexes: Indexes;
   readonly answers: Answers;
+  readonly files: VerifiedFiles;
   readonly judgements: Judgements;
   /** What rules need besides an index. */
   readonly facts: FactsSource;

@@ -1,7 +1,7 @@
 /** A file: found through its index, judged, streamed, verified, recorded. */
 import type { FileTarget, Index, Located, Source } from "../ecosystems/ecosystem.ts";
 import type { Kept } from "../ecosystems/revalidated.ts";
-import { verified } from "../ecosystems/verified.ts";
+import { type Passed, passedOf, verified } from "../ecosystems/verified.ts";
 import { purl } from "../policy/purl.ts";
 import type { Judgement, RecordInput } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
@@ -66,16 +66,19 @@ async function stream(
 ): Promise<Response> {
   const { kept, located, source } = found;
   const { file } = located;
+  const finish = (passed: Passed) =>
+    store(deps, exchange, { located, record: { ...record, ...passed } });
+  const held = deps.files.find(source, file);
+  if (held !== undefined) {
+    const headers = headersOf(found, { type: held.type, length: held.bytes.length });
+    if (exchange.method === "HEAD") return new Response(null, { headers });
+    await finish(passedOf(file.digest, held.bytes.length));
+    return new Response(held.bytes, { headers });
+  }
   const origins = await deps.indexes.origins(exchange.ecosystem, source);
   const upstream = await deps.upstream.file(source, file.url, { origins });
   if (upstream === null) return missing(exchange, kept.value.name);
-  const headers = new Headers({
-    "content-type": upstream.type ?? "application/octet-stream",
-    "cache-control": "private, no-cache",
-    ...staleHeaders(kept.staleMs),
-  });
-  const length = upstream.length ?? file.size;
-  if (length !== null) headers.set("content-length", String(length));
+  const headers = headersOf(found, upstream);
   if (exchange.method === "HEAD") {
     await upstream.body.cancel();
     return new Response(null, { headers });
@@ -83,7 +86,8 @@ async function stream(
   const body = verified(upstream.body, {
     digest: file.digest,
     size: file.size,
-    finish: (passed) => store(deps, exchange, { located, record: { ...record, ...passed } }),
+    gathering: deps.files.gather(source, file, upstream),
+    finish,
     broken: (error) =>
       deps.log({
         event: "broken",
@@ -95,6 +99,19 @@ async function stream(
       }),
   });
   return new Response(body, { headers });
+}
+
+function headersOf(
+  { kept, located }: Found,
+  { type, length }: { type: string | null; length: number | null },
+): Record<string, string> {
+  const stated = length ?? located.file.size;
+  return {
+    "content-type": type ?? "application/octet-stream",
+    "cache-control": "private, no-cache",
+    ...staleHeaders(kept.staleMs),
+    ...(stated === null ? {} : { "content-length": String(stated) }),
+  };
 }
 
 /** On record before the client has the last byte. Companions are no installs. */

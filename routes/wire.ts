@@ -3,6 +3,7 @@ import { type AdvisorySource, FactsSource } from "../ecosystems/facts.ts";
 import { Indexes } from "../ecosystems/indexes.ts";
 import { RevalidatedCache } from "../ecosystems/revalidated.ts";
 import { Upstream, type UpstreamLimits } from "../ecosystems/upstream.ts";
+import { VerifiedFiles } from "../ecosystems/verified_files.ts";
 import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
 import type { VersionSchemes } from "../policy/types.ts";
 import { Answers } from "./answers.ts";
@@ -34,7 +35,7 @@ export function wire(parts: Parts): Deps {
   const upstream = new Upstream({ limits: parts.limits });
   const share = (part: number) => ({ now, bytes: Math.floor(settings.cacheBytes * part) });
   const indexes = new Indexes(
-    new RevalidatedCache(upstream, share(0.45)),
+    new RevalidatedCache(upstream, share(0.4)),
     new RevalidatedCache(upstream, share(0.05)),
   );
   const sources = publicSources(settings.upstreams);
@@ -43,7 +44,8 @@ export function wire(parts: Parts): Deps {
     publicSources: sources,
     upstream,
     indexes,
-    answers: new Answers(share(0.5).bytes),
+    answers: new Answers(share(0.35).bytes),
+    files: new VerifiedFiles(share(0.2).bytes),
     judgements: new WeakMap(),
     facts: new FactsSource({ ...parts, indexes, publicSources: sources }),
   };

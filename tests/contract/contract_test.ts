@@ -77,6 +77,37 @@ for (const driver of DRIVERS) {
     assert.match(record.at, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   });
 
+  test("a file downloaded again asks upstream nothing, is on record, and is refused once the policy says so", async () => {
+    await using it = await setting(driver);
+    const files = () =>
+      it.world.server.requests.filter(({ path }) => it.world.files.test(path)).length;
+    for (const downloads of [1, 2, 3]) {
+      const response = await it.ask(it.old.path);
+      assert.equal(response.status, 200);
+      assert.deepEqual(await response.bytes(), it.old.bytes);
+      assert.equal(Number(response.headers.get("content-length")), it.old.bytes.length);
+      assert.equal(files(), 1);
+      const records = await it.proxy.installs();
+      assert.equal(records.length, downloads);
+      const [{ id: _id, at: _at, ...newest }, { id: _, at: __, ...oldest }] = [
+        records[0],
+        records[records.length - 1],
+      ];
+      assert.deepEqual(newest, oldest);
+    }
+    const head = await it.ask(it.old.path, { method: "HEAD" });
+    assert.equal(head.status, 200);
+    assert.equal(Number(head.headers.get("content-length")), it.old.bytes.length);
+    assert.equal((await it.proxy.installs()).length, 3);
+    const block = { entries: [{ purl: `pkg:${driver.id}/package` }] };
+    await it.proxy.deps.policies.replace("default", { rules: { block } }, { by: "test" });
+    const refused = await it.ask(it.old.path);
+    assert.notEqual(refused.status, 200);
+    await refused.text();
+    assert.equal(files(), 1);
+    assert.equal((await it.proxy.installs()).length, 3);
+  });
+
   test("a withheld file is refused with package, rule, reason and date, and the refusal is on record", async () => {
     await using it = await setting(driver);
     let response = await it.ask(it.young.path);

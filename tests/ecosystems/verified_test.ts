@@ -21,7 +21,7 @@ function through(
 ) {
   const finished: Passed[] = [];
   const broken: unknown[] = [];
-  const stream = verified(body, {
+  const stream = verified(body.getReader(), {
     digest: SHA256,
     size: null,
     finish: (passed) => Promise.resolve(void finished.push(passed)),
@@ -71,6 +71,20 @@ Deno.test("the last piece waits for the record", async () => {
   assert.equal(received, 1_000);
 });
 
+Deno.test("a file that comes in one piece begins at once, and its last byte waits for the record", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { stream } = through(pieces(1_000), { finish: () => promise });
+  let received = 0;
+  const whole = (async () => {
+    for await (const chunk of stream) received += chunk.length;
+  })();
+  await new Promise((tick) => setTimeout(tick, 50));
+  assert.equal(received, 999);
+  resolve();
+  await whole;
+  assert.equal(received, 1_000);
+});
+
 Deno.test("a record that fails breaks the file off before its end", async () => {
   const { stream, broken } = through(pieces(400, 600), {
     finish: () => Promise.reject(new Error("no store")),
@@ -107,7 +121,7 @@ Deno.test("a body that breaks off upstream breaks off here", async () => {
     pull: (controller) => controller.error(new Error("upstream")),
   });
   const { stream, finished, broken } = through(failing);
-  assert.deepEqual(await drain(stream), { bytes: 0, ended: false });
+  assert.deepEqual(await drain(stream), { bytes: 399, ended: false });
   assert.deepEqual([finished.length, broken.length], [0, 1]);
 });
 
