@@ -18,6 +18,16 @@ export interface AdvisorySource {
   peek(index: Index): Facts | undefined;
   /** Waits for at most `WAIT_MS`; throws nothing. */
   find(index: Index): Promise<Facts>;
+  status(): AdvisoryStatus;
+}
+
+/** What `/health` says of advisories. */
+export interface AdvisoryStatus {
+  readonly source: "osv" | "import";
+  /** `never`: OSV has not answered yet, so nothing is known of what was not imported. */
+  readonly state: "ok" | "failing" | "never";
+  /** RFC 3339; null: never. */
+  readonly last_answer: string | null;
 }
 
 export const NOTHING_ASKED: Facts = Object.freeze({

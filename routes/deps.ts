@@ -1,6 +1,6 @@
 /** What the routes are made of; main.ts and the tests put it together. */
 import type { Ecosystem, Source } from "../ecosystems/ecosystem.ts";
-import type { FactsSource } from "../ecosystems/facts.ts";
+import type { AdvisorySource, FactsSource } from "../ecosystems/facts.ts";
 import type { Indexes } from "../ecosystems/indexes.ts";
 import type { Upstream } from "../ecosystems/upstream.ts";
 import type { VerifiedFiles } from "../ecosystems/verified_files.ts";
@@ -39,6 +39,8 @@ export interface Deps {
   readonly answers: Answers;
   readonly files: VerifiedFiles;
   readonly judgements: Judgements;
+  /** null: turned off. */
+  readonly advisories: AdvisorySource | null;
   /** What rules need besides an index. */
   readonly facts: FactsSource;
   readonly policies: Policies;

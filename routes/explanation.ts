@@ -1,6 +1,6 @@
 /** What `/why/` says of a package: to people, terminals and programs. */
 import { html } from "@hono/hono/html";
-import type { JudgedFinding, Verdict } from "../policy/types.ts";
+import type { AdvisoryState, JudgedFinding, Verdict } from "../policy/types.ts";
 import { page } from "./page.ts";
 
 /** One release and its verdict, as the JSON answer has it. */
@@ -25,6 +25,8 @@ export interface Explanation {
   readonly org: string;
   /** Revision of the policy. */
   readonly policy: string;
+  /** How good the answer of the advisory database is; null: it is being asked. */
+  readonly advisories: { readonly state: AdvisoryState; readonly as_of: string | null } | null;
   /** Newest first. */
   readonly versions: readonly Explained[];
 }
@@ -61,6 +63,14 @@ function countWithheld({ versions }: Explanation): string {
   return `${withheld} of ${versions.length} withheld`;
 }
 
+/** Said where advisories could not be had, so that "allowed" is not taken for "known to be good". */
+function unchecked({ advisories }: Explanation): string[] {
+  const { state, as_of } = advisories ?? { state: "late" as const, as_of: null };
+  if (state === "current" || state === "off") return [];
+  const since = as_of === null ? "it has not answered yet" : `its last answer is of ${as_of}`;
+  return [`The advisory database cannot be asked (${state}): ${since}.`];
+}
+
 /** Exceptions and audits that let a release through. */
 function waivers({ findings }: Explained): string[] {
   return findings.filter(({ waived }) => waived !== null)
@@ -71,6 +81,7 @@ function asText(explanation: Explanation): string {
   const { purl, org, versions } = explanation;
   return [
     `${purl} for the org "${org}": ${countWithheld(explanation)}`,
+    ...unchecked(explanation),
     ...versions.map((entry) => `${entry.filename ?? entry.version}  ${line(entry)}`),
     "",
   ].join("\n");
@@ -96,6 +107,7 @@ function asPage(explanation: Explanation, { refused }: { refused: boolean }) {
         Every version's verdict under the policy of the org <strong>${org}</strong>
         (revision <code>${policy}</code>), newest first: ${countWithheld(explanation)}.
       </p>
+      ${unchecked(explanation).map((text) => html`<p class="notice">${text}</p>`)}
       <table>
         <thead>
           <tr>

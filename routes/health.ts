@@ -6,7 +6,7 @@ const TIMEOUT_MS = 3_000;
 
 /** `GET /health`: whether this process can do its work. Upstreams are named, not asked. */
 export async function serveHealth(
-  { settings, probe }: Pick<Deps, "settings" | "probe">,
+  { settings, advisories, probe }: Pick<Deps, "settings" | "advisories" | "probe">,
   { timeoutMs = TIMEOUT_MS }: { timeoutMs?: number } = {},
 ): Promise<Response> {
   const upstreams = Object.fromEntries(
@@ -14,7 +14,8 @@ export async function serveHealth(
   );
   const store = await guarded("answer a probe", timeoutMs, probe)
     .then(() => "ok" as const, () => "unavailable" as const);
-  return Response.json({ status: store, store, upstreams }, {
+  const body = { status: store, store, upstreams, advisories: advisories?.status() ?? null };
+  return Response.json(body, {
     status: store === "ok" ? 200 : 503,
     headers: { "cache-control": "no-store" },
   });

@@ -2,7 +2,7 @@
 import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
 import { instant } from "../ecosystems/refusal.ts";
 import { parsePurl, purl } from "../policy/purl.ts";
-import type { Judgement } from "../policy/types.ts";
+import type { Facts, Judgement } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { NOT_FOUND, problemOf, respond } from "./errors.ts";
 import { type Client, staleHeaders } from "./exchange.ts";
@@ -51,11 +51,13 @@ export async function serveWhy(
     const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
     if (kept === null) return respond(NOT_FOUND, { json });
     const judgement = await judgeIndex(deps, { kept, policy, client });
+    const facts = deps.facts.peek(kept.value, policy);
     const explanation = explain(kept.value, judgement, {
       ecosystem,
       version,
       org: identity.org,
       revision: policy.revision,
+      facts,
     });
     if (version !== undefined && explanation.versions.length === 0) {
       return respond(NOT_FOUND, { json });
@@ -113,11 +115,12 @@ function refusedInShort(
 function explain(
   index: Index,
   judgement: Judgement,
-  { ecosystem, version, org, revision }: {
+  { ecosystem, version, org, revision, facts }: {
     ecosystem: Ecosystem;
     version: string | undefined;
     org: string;
     revision: string;
+    facts: Facts | undefined;
   },
 ): Explanation {
   const { compare, purlType } = ecosystem.versions;
@@ -142,8 +145,15 @@ function explain(
     package: index.name,
     org,
     policy: revision,
+    advisories: advisoriesOf(facts),
     versions: versions
       .filter((entry) => version === undefined || compare(entry.version, version) === 0)
       .toSorted((a, b) => compare(b.version, a.version)),
   };
+}
+
+function advisoriesOf(facts: Facts | undefined): Explanation["advisories"] {
+  if (facts === undefined) return null;
+  const { state, asOf } = facts.advisories;
+  return { state, as_of: asOf === null ? null : instant(asOf) };
 }

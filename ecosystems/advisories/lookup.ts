@@ -6,7 +6,13 @@ import type { AdvisoryStore, BulkHead } from "../../policy/store/advisories.ts";
 import { advisoryFor, AdvisoryUnreadable } from "../../policy/advisories/record.ts";
 import type { Advisory, AdvisoryState, Facts } from "../../policy/types.ts";
 import type { Ecosystem, Index } from "../ecosystem.ts";
-import { type AdvisorySource, atMost, NOTHING_ASKED, WAIT_MS } from "../facts.ts";
+import {
+  type AdvisorySource,
+  type AdvisoryStatus,
+  atMost,
+  NOTHING_ASKED,
+  WAIT_MS,
+} from "../facts.ts";
 import { Batcher, Turns } from "./batcher.ts";
 import { AdvisoriesUnavailable, MAX_BATCH, type OsvClient } from "./client.ts";
 
@@ -58,15 +64,6 @@ interface Held {
   readonly refreshAt: number;
   /** Unix ms; waited for from then on. */
   readonly until: number;
-}
-
-/** What `/health` says of advisories. */
-export interface AdvisoryStatus {
-  readonly source: "osv" | "import";
-  /** `never`: OSV has not answered yet, so nothing is known of what was not imported. */
-  readonly state: "ok" | "failing" | "never";
-  /** RFC 3339; null: never. */
-  readonly last_answer: string | null;
 }
 
 export class Advisories implements AdvisorySource {
