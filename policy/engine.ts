@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { advisoryMatcher } from "./advisories/affects.ts";
 import { securityFixes } from "./advisories/security_fix.ts";
+import { formatInstant } from "./duration.ts";
 import { compileExceptions, type Exceptions } from "./exceptions.ts";
 import { globMatcher, parsePattern } from "./pattern.ts";
+import { publishedUntil } from "./rules/freeze.ts";
 import { RULES } from "./rules/mod.ts";
 import type { IndexCheck, ReleaseCheck, Rule, RuleFacts, RuleNeeds } from "./rules/rule.ts";
 import { parsePolicy, type PolicyDocument } from "./schema.ts";
@@ -36,21 +38,66 @@ export function compilePolicy(document: unknown, options: CompileOptions): Polic
 /** Compiles a document that `parsePolicy` has returned. */
 export function compileDocument(document: PolicyDocument, options: CompileOptions): Policy {
   const { schemes } = options;
-  const rules = compileRules(document, schemes);
+  const registries = document.registries.map((registry) => compileRegistry(registry, schemes));
+  const rules = compileRules(document, schemes, registries);
   const exceptions = compileExceptions(document.exceptions, schemes);
-  return Object.freeze({
+  const byName = rules.filter((rule) => rule.byName);
+  const standing = {
     org: options.org,
-    revision: options.revision,
     mode: document.mode,
     auth: document.auth,
     downloads: document.downloads,
-    registries: document.registries.map((registry) => compileRegistry(registry, schemes)),
+    registries,
     webhooks: document.webhooks,
     auditOverride: rules.some(({ lifted }) => lifted),
     needs: needsOf(rules),
-    judge: (releases: readonly Release[], now: number, lift?: Lift, facts = UNASKED) =>
-      judge(releases, { rules, exceptions, schemes, now, lift, facts }),
-  });
+    judgeName: byName.length === 0 ? null : (ecosystem: string, name: string, now: number) => {
+      const asked = { rules: byName, exceptions, schemes, now, facts: UNASKED };
+      return judge([nameless({ ecosystem, name })], asked).verdicts[0];
+    },
+    asOf: (instant: number) => policyWith([timeMachine(instant), ...rules], instant),
+  };
+  return policyWith(rules, null);
+
+  function policyWith(rules: readonly CompiledRule[], before: number | null): Policy {
+    const { revision } = options;
+    return Object.freeze({
+      ...standing,
+      revision: before === null ? revision : `${revision} before ${formatInstant(before)}`,
+      before,
+      judge: (releases: readonly Release[], now: number, lift?: Lift, facts = UNASKED) =>
+        judge(releases, { rules, exceptions, schemes, now, lift, facts }),
+    });
+  }
+}
+
+/** What stands for a package of which nothing but the name is known. */
+function nameless({ ecosystem, name }: Pick<Release, "ecosystem" | "name">): Release {
+  return {
+    ecosystem,
+    name,
+    version: "",
+    publishedAt: null,
+    yanked: false,
+    trust: null,
+    installScripts: null,
+    files: [],
+  };
+}
+
+/** Who asks for the packages of an earlier day gets them, whatever the policy lets others have. */
+function timeMachine(instant: number): CompiledRule {
+  const check = publishedUntil(instant);
+  return {
+    id: "freeze",
+    level: "deny",
+    waivable: false,
+    lifted: false,
+    liftedByFix: false,
+    byName: false,
+    needs: {},
+    check: () => check,
+  };
 }
 
 interface CompiledRule {
@@ -59,13 +106,26 @@ interface CompiledRule {
   readonly waivable: boolean;
   readonly lifted: boolean;
   readonly liftedByFix: boolean;
+  readonly byName: boolean;
   readonly needs: RuleNeeds;
   readonly check: IndexCheck;
 }
 
-function compileRules(document: PolicyDocument, schemes: VersionSchemes): CompiledRule[] {
+function compileRules(
+  document: PolicyDocument,
+  schemes: VersionSchemes,
+  registries: readonly PrivateRegistry[],
+): CompiledRule[] {
   const rules: readonly Rule[] = RULES;
-  const context = { schemes, onAdvisoryFailure: document.on_advisory_failure };
+  const context = {
+    schemes,
+    onAdvisoryFailure: document.on_advisory_failure,
+    isPrivate: (ecosystem: string, name: string) => {
+      const normal = schemes.get(ecosystem)?.normalizeName(name) ?? null;
+      return normal !== null &&
+        registries.some((entry) => entry.ecosystem === ecosystem && entry.matches(normal));
+    },
+  };
   const compiled: CompiledRule[] = [];
   for (const rule of rules) {
     const settings = document.rules[rule.id as keyof PolicyDocument["rules"]];
@@ -76,6 +136,7 @@ function compileRules(document: PolicyDocument, schemes: VersionSchemes): Compil
       waivable: rule.waivable,
       lifted: rule.lifted?.(settings) ?? false,
       liftedByFix: rule.liftedByFix?.(settings) ?? false,
+      byName: rule.byName === true,
       needs: rule.needs?.(settings, context) ?? {},
       check: rule.compile(settings, context),
     });

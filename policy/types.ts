@@ -228,6 +228,15 @@ export interface Policy {
    * gathered. `judge` without what they need takes it for never answered.
    */
   readonly needs: PolicyNeeds | null;
+  /** Nothing published later (Unix ms) is let through for this request; null: the policy as it is. */
+  readonly before: number | null;
+  /** The same policy as of an earlier instant (Unix ms). */
+  asOf(instant: number): Policy;
+  /**
+   * Judges a package by its name, before a registry is asked for it; null: no
+   * rule of this policy does. Throws nothing.
+   */
+  readonly judgeName: ((ecosystem: string, name: string, now: number) => Verdict) | null;
   /**
    * Judges all releases of one index in one pass.
    * Throws nothing: a rule that fails denies with `metadata_invalid`.

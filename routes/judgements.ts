@@ -13,6 +13,8 @@ interface Judged {
 }
 
 const MAX_POLICIES = 2_000;
+/** Anybody may ask for any instant, so few are kept. */
+const MAX_WITH_INSTANTS = 8;
 
 type JudgeDeps = Pick<Deps, "now" | "lifts" | "judgements" | "facts">;
 
@@ -80,7 +82,8 @@ function judgeShared(
   const known = byPolicy.get(policy.revision);
   if (known !== undefined && holds(known, { now, facts })) return known.judgement;
   const judgement = policy.judge(index.releases, now, undefined, facts);
-  if (byPolicy.size >= MAX_POLICIES) byPolicy.clear();
+  const most = policy.before === null ? MAX_POLICIES : MAX_WITH_INSTANTS;
+  if (byPolicy.size >= most) byPolicy.clear();
   byPolicy.set(policy.revision, { judgement, facts });
   return judgement;
 }

@@ -80,11 +80,15 @@ function predecessors(
   versions: ReadonlyMap<string, Version>,
   schemes: VersionSchemes,
 ): (version: Version) => Version | null {
-  let sorted: Version[] | null = null;
+  const sorted: Version[] = [];
+  const positions = new Map<Version, number>();
   return (version) => {
-    sorted ??= sort([...versions.values()], schemes.get(version.ecosystem));
+    if (sorted.length === 0) {
+      sorted.push(...sort([...versions.values()], schemes.get(version.ecosystem)));
+      sorted.forEach((each, position) => positions.set(each, position));
+    }
     const { publishedAt } = version;
-    const position = sorted.indexOf(version);
+    const position = positions.get(version) ?? 0;
     if (publishedAt !== null) {
       for (let i = position - 1; i >= 0; i--) {
         const at = sorted[i].publishedAt;

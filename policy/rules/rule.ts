@@ -22,6 +22,8 @@ export interface RuleSettings {
 export interface RuleContext {
   readonly schemes: VersionSchemes;
   readonly onAdvisoryFailure: OnAdvisoryFailure;
+  /** Whether one of the policy's private registries has the packages of this name. */
+  isPrivate(ecosystem: string, name: string): boolean;
 }
 
 /** What becomes of releases whose advisories cannot be had. */
@@ -55,6 +57,8 @@ export interface Rule<Id extends string = string, S extends RuleSettings = RuleS
   readonly id: Id;
   /** Whether an exception may name it. */
   readonly waivable: boolean;
+  /** Whether the package's name alone decides, so that it is asked before any registry is. */
+  readonly byName?: true;
   /** Its settings in the document; accepts `{}` and fills in every default. */
   settings(schemes: VersionSchemes): v.GenericSchema<unknown, S>;
   /** Once per policy revision. */

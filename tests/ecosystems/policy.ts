@@ -11,6 +11,11 @@ export const POLICY: Policy = {
   webhooks: [],
   auditOverride: false,
   needs: null,
+  before: null,
+  judgeName: null,
+  asOf() {
+    throw new Error("An ecosystem does not judge");
+  },
   judge() {
     throw new Error("An ecosystem does not judge");
   },
