@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers";
 import { isDeepStrictEqual } from "node:util";
 import { StoreUnavailable } from "./errors.ts";
 import { guarded } from "./timeout.ts";
@@ -55,7 +56,8 @@ export class GroupCommit {
     this.#queue.push({ entry, since: performance.now(), resolve, reject });
     if (!this.#draining) {
       this.#draining = true;
-      queueMicrotask(() => this.#drain());
+      // Not at once: what comes in the same turn of the event loop shares the first atomic.
+      setImmediate(() => this.#drain());
     }
     return promise;
   }
