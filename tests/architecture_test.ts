@@ -23,7 +23,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   policy: [],
 };
 /** Who reads the environment and opens KV. */
-const SURROUNDINGS = /^(?:main\.ts|admin\/query(?:\.ts|\/))/;
+const SURROUNDINGS = /^(?:main\.ts|admin\/(?:query|advisories)(?:\.ts|\/))/;
 /** Who asks other machines; the command line asks a proxy with `--url`. */
 const OUTGOING = /^(?:ecosystems\/(?:upstream|advisories\/client)\.ts|admin\/query\/)/;
 

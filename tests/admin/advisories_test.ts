@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { importAdvisories } from "../../admin/advisories/import.ts";
+import { readZip } from "../../admin/advisories/zip.ts";
+import { ECOSYSTEMS } from "../../ecosystems/mod.ts";
+import { AdvisoryStore } from "../../policy/store/advisories.ts";
+import { testProxy } from "../proxy.ts";
+import { startNpmRegistry } from "../registry/npm.ts";
+import { advisory, HAS_FIXTURES, type OsvRecord, recorded } from "../registry/osv.ts";
+import { zip } from "../registry/zip.ts";
+
+const NPM = { "user-agent": "npm/12.0.0", accept: "application/json" };
+const ROOT = new URL("../../", import.meta.url);
+
+/** A zip file of records; and the same as a folder. */
+async function bulk(...records: readonly (OsvRecord | string)[]) {
+  const folder = await Deno.makeTempDir();
+  const texts = records.map((record, i) => ({
+    name: `record-${i}.json`,
+    text: typeof record === "string" ? record : JSON.stringify(record),
+  }));
+  const archive = zip(texts.map(({ name, text }) => ({ path: name, content: text })));
+  await Deno.mkdir(`${folder}/records`);
+  for (const { name, text } of texts) await Deno.writeTextFile(`${folder}/records/${name}`, text);
+  await Deno.writeFile(`${folder}/all.zip`, archive);
+  return {
+    zip: `${folder}/all.zip`,
+    folder: `${folder}/records`,
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+const bad = advisory("MAL-2026-1", { name: "bad", versions: ["1.0.1"] });
+const other = advisory("MAL-2026-2", { name: "other", versions: ["1.0.0"] });
+const crate = advisory("MAL-2026-3", { ecosystem: "crates.io", name: "a_b", versions: ["1.0.0"] });
+
+Deno.test("without OSV the proxy judges by what was imported, replaced as a whole per ecosystem", async () => {
+  await using npm = startNpmRegistry();
+  for (const version of ["1.0.0", "1.0.1"]) npm.publish({ name: "bad", version });
+  npm.publish({ name: "other", version: "1.0.0" });
+  await using proxy = await testProxy({ upstreams: { npm: npm.url } });
+  const store = new AdvisoryStore(proxy.kv);
+  const versions = async (name: string) => {
+    const response = await proxy.fetch(`/npm/${name}`, { headers: NPM });
+    const body = await response.json();
+    return response.status === 200 ? Object.keys(body.versions) : [`${response.status}`];
+  };
+  const load = (path: string) =>
+    importAdvisories(path, { store, ecosystems: ECOSYSTEMS, now: proxy.clock.now });
+  assert.deepEqual(await versions("bad"), ["1.0.0", "1.0.1"]);
+  {
+    await using first = await bulk(bad, crate);
+    const heads = await load(first.zip);
+    assert.deepEqual([...heads.keys()].sort(), ["cargo", "npm"]);
+  }
+  proxy.clock.now += 2 * 60_000;
+  assert.deepEqual(await versions("bad"), ["1.0.0"]);
+  assert.deepEqual(await versions("other"), ["1.0.0"]);
+  {
+    await using second = await bulk(other);
+    await load(second.folder);
+  }
+  proxy.clock.now += 2 * 60_000;
+  assert.deepEqual(await versions("bad"), ["1.0.0", "1.0.1"]);
+  assert.deepEqual(await versions("other"), ["403"]);
+  const heads = await store.bulks();
+  assert.deepEqual([...heads].map(([id, { packages }]) => [id, packages]), [["cargo", 1], [
+    "npm",
+    1,
+  ]]);
+  const entries = await Array.fromAsync(proxy.kv.list({ prefix: ["bulk_advisories"] }));
+  assert.equal(entries.length, 2, "nothing of the first import of npm is left");
+});
+
+Deno.test("one record that cannot be read, and what was imported before stays", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  const options = { store, ecosystems: ECOSYSTEMS, now: 1 };
+  {
+    await using good = await bulk(bad);
+    await importAdvisories(good.zip, options);
+  }
+  const before = await store.bulk("npm");
+  for (const broken of ["{", '{"id":"MAL-1"}', '{"id":"x/y","modified":"2026-01-01T00:00:00Z"}']) {
+    await using mixed = await bulk(other, broken);
+    await assert.rejects(
+      importAdvisories(mixed.zip, options),
+      /record-1\.json.*nothing was imported/,
+    );
+    await assert.rejects(importAdvisories(mixed.folder, options), /nothing was imported/);
+  }
+  assert.deepEqual(await store.bulk("npm"), before);
+});
+
+Deno.test("what holds no advisory is no import", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const options = { store: new AdvisoryStore(kv), ecosystems: ECOSYSTEMS, now: 1 };
+  await using maven = await bulk(advisory("GHSA-1111", { ecosystem: "Maven", name: "a:b" }));
+  await assert.rejects(importAdvisories(maven.zip, options), /no advisory in it/);
+  const path = await Deno.makeTempFile({ suffix: ".zip" });
+  try {
+    for (const text of ["", "no zip file at all", "PK\x05\x06" + "\xff".repeat(18)]) {
+      await Deno.writeTextFile(path, text);
+      await assert.rejects(importAdvisories(path, options), Error, text);
+    }
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("a damaged entry of a zip file is noticed", async () => {
+  await using one = await bulk(bad);
+  const bytes = await Deno.readFile(one.zip);
+  for (let at = 45; at < 60; at++) bytes[at] ^= 0xff;
+  await Deno.writeFile(one.zip, bytes);
+  using file = await Deno.open(one.zip);
+  const reading = async () => {
+    for await (const entry of readZip(file)) {
+      await entry.read();
+    }
+  };
+  await assert.rejects(reading(), /Cannot read the zip file: record-0\.json/);
+});
+
+Deno.test({
+  name: "`deno task advisories` imports recorded advisories and says what is known",
+  ignore: !HAS_FIXTURES,
+  async fn() {
+    await using records = await bulk(
+      recorded("mal/npm-axios-MAL-2026-2307.json"),
+      recorded("mal/pypi-litellm-MAL-2026-2144.json"),
+      recorded("mal/npm-ctrl-plex-MAL-2026-4377-withdrawn.json"),
+    );
+    const KV_URL = `${records.folder}/../kv.sqlite`;
+    const run = async (...args: string[]) => {
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--quiet", "admin/advisories.ts", ...args],
+        cwd: ROOT,
+        env: { KV_URL, NO_COLOR: "1" },
+      }).output();
+      return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+    };
+    const imported = await run("import", records.zip);
+    assert.equal(imported.code, 0, imported.err);
+    assert.match(imported.out, /imported npm: 1 advisories of 1 packages/);
+    const known = await run("status");
+    assert.match(known.out, /OSV last answered: never\n.*\n?imported/s);
+    assert.match(known.out, /imported pypi: 1 advisories/);
+    assert.equal((await run("import")).code, 2);
+    assert.equal((await run("import", `${records.folder}/none.zip`)).code, 1);
+  },
+});
