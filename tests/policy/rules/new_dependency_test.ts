@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import type { Release } from "../../../policy/types.ts";
+import { facts } from "../advisories/fixture.ts";
+import { DAY, HOUR, NOW, only, release } from "../world.ts";
+
+const before = (dependencies: readonly string[] | null, more: Partial<Release> = {}) =>
+  release({ version: "1.14.0", dependencies, ...more });
+const after = (dependencies: readonly string[] | null, more: Partial<Release> = {}) =>
+  release({ version: "1.14.1", publishedAt: NOW - HOUR, dependencies, ...more });
+
+function judge(
+  releases: readonly Release[],
+  dependencies: Record<string, number | null> = {},
+  settings: Record<string, unknown> = {},
+) {
+  const judged = only({ new_dependency: { level: "deny", ...settings } });
+  return judged.judge(releases, NOW, undefined, facts([], { dependencies })).verdicts;
+}
+
+Deno.test("`new_dependency` withholds a release that adds what was published yesterday", () => {
+  const [first, second] = judge([before(["a"]), after(["a", "plain-crypto-js"])], {
+    "plain-crypto-js": NOW - DAY,
+  });
+  assert.equal(first.action, "allow");
+  assert.equal(second.code, "new_dependency");
+  assert.equal(second.until, NOW + 9 * DAY);
+  assert.equal(
+    second.message,
+    "adds the dependency plain-crypto-js, first published 2026-11-30T10:00:00Z, less than 10d ago",
+  );
+});
+
+Deno.test("`new_dependency` ends exactly at the age of the dependency", () => {
+  const releases = [before([]), after(["b"])];
+  assert.equal(judge(releases, { b: NOW - 10 * DAY + 1 })[1].action, "deny");
+  assert.equal(judge(releases, { b: NOW - 10 * DAY })[1].action, "allow");
+  assert.equal(judge(releases, { b: NOW - 10 * DAY }, { age: "11d" })[1].action, "deny");
+  assert.equal(judge(releases, { b: NOW - DAY }, { level: "warn" })[1].action, "warn");
+  assert.equal(judge(releases, { b: NOW - DAY }, { level: "off" })[1].action, "allow");
+});
+
+Deno.test("`new_dependency` compares with the next lower version, not with the one published before", () => {
+  const other = release({ version: "2.0.0", dependencies: ["b"], publishedAt: NOW - 2 * HOUR });
+  const releases = [other, before([]), after(["b"])];
+  assert.deepEqual(judge(releases, { b: NOW - DAY }).map(({ action }) => action), [
+    "allow",
+    "allow",
+    "deny",
+  ]);
+});
+
+Deno.test("`new_dependency` asks for added dependencies of recent releases alone", () => {
+  const { needs } = only({ new_dependency: { level: "deny" } });
+  const asked = (releases: readonly Release[]) => needs?.dependencies?.(releases, NOW);
+  assert.deepEqual(asked([before(["a"]), after(["a", "b"])]), ["b"]);
+  assert.deepEqual(asked([before(["a"]), after(["b"], { publishedAt: NOW - 11 * DAY })]), []);
+  assert.deepEqual(asked([after(["a"])]), [], "a first release adds nothing");
+  assert.deepEqual(asked([before(null), after(["a"])]), []);
+  assert.deepEqual(asked([before(["a"]), after(null)]), []);
+  assert.deepEqual(asked([]), []);
+  assert.equal(only({}).needs, null);
+  assert.equal(needs?.advisories, false);
+});
+
+Deno.test("without the dependency's age `unknown` decides", () => {
+  const releases = [before([]), after(["b"])];
+  const cases: Record<string, null>[] = [{}, { b: null }];
+  for (const known of cases) {
+    assert.equal(judge(releases, known)[1].action, "allow");
+    assert.equal(judge(releases, known, { unknown: "deny" })[1].action, "deny");
+  }
+});
