@@ -42,6 +42,10 @@ export function compileDocument(document: PolicyDocument, options: CompileOption
   const rules = compileRules(document, schemes, registries);
   const exceptions = compileExceptions(document.exceptions, schemes);
   const byName = rules.filter((rule) => rule.byName);
+  const judgeName = (ecosystem: string, name: string, now: number) => {
+    const asked = { rules: byName, exceptions, schemes, now, facts: UNASKED };
+    return judge([nameless({ ecosystem, name })], asked).verdicts[0];
+  };
   const standing = {
     org: options.org,
     mode: document.mode,
@@ -50,11 +54,8 @@ export function compileDocument(document: PolicyDocument, options: CompileOption
     registries,
     webhooks: document.webhooks,
     auditOverride: rules.some(({ lifted }) => lifted),
-    needs: needsOf(rules),
-    judgeName: byName.length === 0 ? null : (ecosystem: string, name: string, now: number) => {
-      const asked = { rules: byName, exceptions, schemes, now, facts: UNASKED };
-      return judge([nameless({ ecosystem, name })], asked).verdicts[0];
-    },
+    needs: needsOf(rules, byName.length === 0 ? null : judgeName),
+    judgeName: byName.length === 0 ? null : judgeName,
     asOf: (instant: number) => policyWith([timeMachine(instant), ...rules], instant),
   };
   return policyWith(rules, null);
@@ -144,15 +145,22 @@ function compileRules(
   return compiled;
 }
 
-function needsOf(rules: readonly CompiledRule[]): PolicyNeeds | null {
+function needsOf(
+  rules: readonly CompiledRule[],
+  judgeName: Policy["judgeName"],
+): PolicyNeeds | null {
   const advisories = rules.some(({ needs }) => needs.advisories === true);
   const asking = rules.flatMap(({ needs }) => needs.dependencies ?? []);
   if (!advisories && asking.length === 0) return null;
   return {
     advisories,
-    dependencies: asking.length === 0
-      ? null
-      : (releases, now) => [...new Set(asking.flatMap((names) => names(releases, now)))],
+    dependencies: asking.length === 0 ? null : (releases, now) => {
+      const names = new Set(asking.flatMap((names) => names(releases, now)));
+      // Nobody is asked about a name that is not to be asked for.
+      return [...names].filter((name) =>
+        judgeName?.(releases[0].ecosystem, name, now).action !== "deny"
+      );
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { purl } from "../policy/purl.ts";
 import type { Judgement, Policy } from "../policy/types.ts";
 import { NOT_FOUND, respond } from "./errors.ts";
 import type { Identified } from "./identity.ts";
+import type { NameRefused } from "./sources.ts";
 
 /** Who is on the other end, for records and lifts. */
 export interface Client {
@@ -57,6 +58,26 @@ export function refusalOf(
     message: verdict.message,
     until: verdict.until,
     why: whyAddress(exchange, name),
+  };
+}
+
+/** A package that is withheld by its name, as the client will be told. */
+export function nameRefusal(
+  exchange: Pick<Exchange, "ecosystem" | "identity">,
+  { packageName, verdict }: NameRefused,
+): Refusal {
+  const { ecosystem } = exchange;
+  const address = purl(ecosystem.versions.purlType, packageName);
+  return {
+    ecosystem: ecosystem.id,
+    name: packageName,
+    version: "*",
+    filename: null,
+    purl: address,
+    code: verdict.code ?? "metadata_invalid",
+    message: verdict.message,
+    until: verdict.until,
+    why: whyAddress(exchange, address),
   };
 }
 

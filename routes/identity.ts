@@ -4,6 +4,7 @@
  * header it waits for nothing and makes no URL object.
  */
 import type { Identity, Policy } from "../policy/types.ts";
+import { parseInstant } from "../policy/duration.ts";
 import { isOrgName, isUserName } from "../policy/names.ts";
 import { ANY_ORG } from "../policy/store/tokens.ts";
 import type { StoredToken, Tokens } from "../policy/store/types.ts";
@@ -26,8 +27,13 @@ export interface Address {
   /** null: the address names none. */
   readonly org: string | null;
   readonly user: string | null;
-  /** `origin` has no trailing slash; `prefix` is `""` or `/o-acme/u-alice` as the client wrote it. */
+  /**
+   * `origin` has no trailing slash; `prefix` is `""` or, as the client wrote it,
+   * `/o-acme/u-alice`, `/before/2026-01-01` or both.
+   */
   readonly base: { readonly origin: string; readonly prefix: string };
+  /** From `/before/<instant>` (Unix ms): nothing published later is wanted; null: no such wish. */
+  readonly before: number | null;
   /** Path behind the prefix, still percent-encoded, with its leading slash. */
   readonly rest: string;
   /** With its `?`, or `""`. */
@@ -38,6 +44,7 @@ export interface Address {
 
 export interface Identified extends Identity {
   readonly base: Address["base"];
+  readonly before: number | null;
   readonly rest: string;
   readonly search: string;
   readonly ecosystem: string | null;
@@ -90,6 +97,7 @@ export function readAddress(url: string, settings: IdentitySettings = {}): Addre
       origin: originOf(url.slice(0, pathAt), hostAt, domain.under, settings),
       prefix: url.slice(pathAt, prefix.end),
     },
+    before: prefix.before,
     rest: prefix.end === end ? "/" : url.slice(prefix.end, end),
     search: url.slice(end),
     ecosystem: domain.ecosystem,
@@ -152,7 +160,7 @@ async function withToken(
 }
 
 function identified(
-  { base, rest, search, ecosystem }: Address,
+  { base, before, rest, search, ecosystem }: Address,
   { org, user, role, registryCredential, basicCredential }:
     & Identity
     & Pick<Identified, "registryCredential" | "basicCredential">,
@@ -162,6 +170,7 @@ function identified(
     user,
     role,
     base,
+    before,
     rest,
     search,
     ecosystem,
@@ -199,11 +208,36 @@ function readHost(host: string, { baseDomain, ecosystems }: IdentitySettings): D
 interface Prefix {
   readonly org: string | null;
   readonly user: string | null;
+  readonly before: number | null;
   /** Where it ends in the URL. */
   readonly end: number;
 }
 
 function readPrefix(url: string, from: number, end: number): Prefix {
+  const { org, user, end: behind } = readOrg(url, from, end);
+  // `/before/-/before-0.0.1.tgz` is the file of an npm package of that name.
+  if (!url.startsWith("/before/", behind) || url.startsWith("/before/-/", behind)) {
+    return { org, user, before: null, end: behind };
+  }
+  const instantEnd = segmentEnd(url, behind + "/before/".length, end);
+  const text = decode(url.slice(behind + "/before/".length, instantEnd));
+  return { org, user, before: readInstant(text), end: instantEnd };
+}
+
+function readInstant(text: string): number {
+  try {
+    return parseInstant(text);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new IdentityError(
+      "before_invalid",
+      `Cannot read ${JSON.stringify(text.slice(0, 64))} as an instant: after /before/ comes ` +
+        "a date such as 2026-01-01, or with its time 2026-01-01T10:00:00Z.",
+    );
+  }
+}
+
+function readOrg(url: string, from: number, end: number): Omit<Prefix, "before"> {
   if (!url.startsWith("/o-", from)) return { org: null, user: null, end: from };
   const orgEnd = segmentEnd(url, from + 1, end);
   const org = decode(url.slice(from + 3, orgEnd));

@@ -3,6 +3,7 @@ const STATUS = {
   org_invalid: 400,
   user_invalid: 400,
   org_conflict: 400,
+  before_invalid: 400,
   encoding_invalid: 400,
   authorization_invalid: 400,
   token_unknown: 401,

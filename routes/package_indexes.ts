@@ -44,8 +44,8 @@ export function servePrepared(
   target: IndexTarget,
 ): Response | null {
   const { ecosystem, policy, identity, client } = exchange;
-  // A private registry's credential may be missing, which is for `serveIndex` to say.
-  if (policy.registries.length > 0) return null;
+  // A private registry's credential may be missing, or the name refused, which is for `serveIndex` to say.
+  if (policy.registries.length > 0 || policy.judgeName !== null) return null;
   const source = sourceFor(deps, { ecosystem, name: target.name, policy, identity });
   const kept = deps.indexes.peek(target.name, { source, purpose: "answer" });
   if (kept === undefined || secondAddress(target, kept.value) !== null) return null;

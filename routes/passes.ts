@@ -23,7 +23,7 @@ export async function servePass(
   if (url === null) return respond(NOT_FOUND, { json: ecosystem.errorsAsJson === true });
   const passed = await deps.upstream.pass(source, { url, accept: target.accept }, {
     method: target.method,
-    body: target.method === "POST" ? await bodyOf(exchange, target) : undefined,
+    body: target.method === "POST" ? await bodyOf(deps.now(), exchange, target) : undefined,
     type: target.method === "POST" ? "application/json" : undefined,
     origins: await deps.indexes.origins(ecosystem, source),
   });
@@ -43,17 +43,22 @@ export async function servePass(
 
 /** What the client sent, less what is the business of its private registries. Throws RequestError. */
 async function bodyOf(
+  now: number,
   { ecosystem, policy, body }: Exchange,
   { audit }: PassTarget,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await body();
   const { id, versions, auditWithout } = ecosystem;
   const hidden = policy.registries.filter((registry) => registry.ecosystem === id);
-  if (!audit || hidden.length === 0 || auditWithout === undefined) return bytes;
+  const { judgeName } = policy;
+  if (!audit || auditWithout === undefined) return bytes;
+  if (hidden.length === 0 && judgeName === null) return bytes;
   try {
     return auditWithout(bytes, (name) => {
       const normal = versions.normalizeName(name);
-      return normal !== null && hidden.some((registry) => registry.matches(normal));
+      if (normal === null) return false;
+      return hidden.some((registry) => registry.matches(normal)) ||
+        judgeName?.(id, normal, now).action === "deny";
     });
   } catch (cause) {
     if (!(cause instanceof InvalidMetadata)) throw cause;

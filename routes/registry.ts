@@ -4,13 +4,13 @@ import type { Policy } from "../policy/types.ts";
 import { answer } from "./answers.ts";
 import type { Deps } from "./deps.ts";
 import { NOT_FOUND, problemOf, READ_ONLY, respond } from "./errors.ts";
-import { type Exchange, missing, staleHeaders } from "./exchange.ts";
+import { type Exchange, missing, nameRefusal, staleHeaders } from "./exchange.ts";
 import { serveFile } from "./files.ts";
 import { demand } from "./identity.ts";
 import { serveIndex, servePrepared } from "./package_indexes.ts";
 import { isUnknownOrg } from "./orgs.ts";
 import { servePass } from "./passes.ts";
-import { sourceFor } from "./sources.ts";
+import { NameRefused, sourceFor } from "./sources.ts";
 
 /** A request whose policy is not known yet. */
 export type Asked = Omit<Exchange, "policy">;
@@ -46,6 +46,7 @@ async function serveInTurn(deps: Deps, asked: Asked): Promise<Response> {
     if (missing !== null) return respond(problemOf(missing), { json });
     return await dispatch(deps, withPolicy(asked, policy));
   } catch (error) {
+    if (error instanceof NameRefused) return refuseName(deps, asked, error);
     const problem = problemOf(error);
     deps.log({
       event: "failure",
@@ -60,10 +61,27 @@ async function serveInTurn(deps: Deps, asked: Asked): Promise<Response> {
   }
 }
 
+function refuseName(deps: Deps, asked: Asked, error: NameRefused): Response {
+  const refusal = nameRefusal(asked, error);
+  const { org, user } = asked.identity;
+  deps.log({ event: "refused", org, user, purl: refusal.purl, code: refusal.code });
+  return asked.ecosystem.refuse(refusal, asked.request);
+}
+
 /** Named one by one: what is worked out when asked for stays so. */
 function withPolicy(asked: Asked, policy: Policy): Exchange {
   const { ecosystem, request, method, identity, client, mount, body } = asked;
-  return { ecosystem, request, method, identity, client, mount, body, policy };
+  const { before } = identity;
+  return {
+    ecosystem,
+    request,
+    method,
+    identity,
+    client,
+    mount,
+    body,
+    policy: before === null ? policy : policy.asOf(before),
+  };
 }
 
 function describe(error: unknown): string {

@@ -1,14 +1,24 @@
 import { createHash } from "node:crypto";
 import type { Ecosystem, Source } from "../ecosystems/ecosystem.ts";
 import { UpstreamError } from "../ecosystems/errors.ts";
-import type { Policy, PrivateRegistry } from "../policy/types.ts";
+import type { Policy, PrivateRegistry, Verdict } from "../policy/types.ts";
 import type { Deps, RouteSettings } from "./deps.ts";
 import type { Identified } from "./identity.ts";
+
+/** A package that the policy refuses by its name: no registry may be asked for it. */
+export class NameRefused extends Error {
+  override readonly name = "NameRefused";
+
+  constructor(readonly packageName: string, readonly verdict: Verdict) {
+    super(`${packageName} is withheld by policy (${verdict.code}): ${verdict.message}`);
+  }
+}
 
 /**
  * Where a package is asked for: the org's private registry if its policy names
  * one for the package, and that one alone; else the public upstream. What came
- * with a credential is kept apart by org, registry and credential.
+ * with a credential is kept apart by org, registry and credential. Throws
+ * NameRefused, so that no way to a registry goes around it, and UpstreamError.
  */
 export function sourceFor(
   deps: Deps,
@@ -20,6 +30,10 @@ export function sourceFor(
   },
 ): Source {
   const { id } = ecosystem;
+  if (name !== null && policy.judgeName !== null) {
+    const verdict = policy.judgeName(id, name, deps.now());
+    if (verdict.action === "deny") throw new NameRefused(name, verdict);
+  }
   const registry = policy.registries.length === 0 ? undefined : registryOf(policy, ecosystem, name);
   if (registry === undefined) {
     const source = deps.publicSources.get(id);

@@ -11,7 +11,7 @@ import { demand, type Identified } from "./identity.ts";
 import { judgeIndex } from "./judgements.ts";
 import { isUnknownOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
-import { sourceFor } from "./sources.ts";
+import { NameRefused, sourceFor } from "./sources.ts";
 
 /**
  * Explains a package, or one version of it.
@@ -34,7 +34,8 @@ export async function serveWhy(
     if (await isUnknownOrg(deps, identity)) {
       return respond(NOT_FOUND, { json });
     }
-    const policy = await deps.policies.get(identity.org);
+    const standing = await deps.policies.get(identity.org);
+    const policy = identity.before === null ? standing : standing.asOf(identity.before);
     const wanted = readPurl(deps.ecosystems, path);
     if (wanted === null) {
       const message =
@@ -68,6 +69,10 @@ export async function serveWhy(
       extra: staleHeaders(kept.staleMs),
     });
   } catch (error) {
+    if (error instanceof NameRefused) {
+      const code = error.verdict.code ?? "policy";
+      return respond({ status: 403, code, message: `${error.message}.` }, { json });
+    }
     const problem = problemOf(error);
     deps.log({
       event: "failure",

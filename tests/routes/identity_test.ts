@@ -57,6 +57,7 @@ Deno.test("without anything it is the org default, nobody, and known at once", (
     user: "",
     role: null,
     base: { origin: "http://127.0.0.1:8000", prefix: "" },
+    before: null,
     rest: "/npm/@a%2Fb",
     search: "?x=1&y=/o-z",
     ecosystem: null,
@@ -375,4 +376,41 @@ Deno.test("no request makes it throw anything but an IdentityError", async () =>
     ),
     { numRuns: 1_000 },
   );
+});
+
+Deno.test("an instant in the path is part of the prefix, behind org and user", async () => {
+  for (
+    const [path, prefix, before, rest] of [
+      ["/before/2026-01-01/npm/x", "/before/2026-01-01", "2026-01-01", "/npm/x"],
+      ["/o-a/u-b/before/2026-01-01/npm/x", "/o-a/u-b/before/2026-01-01", "2026-01-01", "/npm/x"],
+      [
+        "/before/2026-01-01T10%3A00:00Z/",
+        "/before/2026-01-01T10%3A00:00Z",
+        "2026-01-01T10:00Z",
+        "/",
+      ],
+      ["/before/2026-01-01", "/before/2026-01-01", "2026-01-01", "/"],
+      ["/before", "", null, "/before"],
+      ["/before/-/before-0.0.1.tgz", "", null, "/before/-/before-0.0.1.tgz"],
+      ["/npm/before/1.0.0", "", null, "/npm/before/1.0.0"],
+      ["/beforehand/x", "", null, "/beforehand/x"],
+    ] as const
+  ) {
+    const found = await ask(`http://a.example${path}`);
+    assert.deepEqual(
+      [found.base.prefix, found.before, found.rest],
+      [prefix, before === null ? null : Date.parse(before), rest],
+      path,
+    );
+  }
+});
+
+Deno.test("what is no instant is refused", async () => {
+  for (const text of ["yesterday", "2026-02-30", "2026", "", "1.0.0", "2026-01-01T10:00:00"]) {
+    await assert.rejects(
+      async () => await ask(`http://a.example/before/${text}/npm/x`),
+      { code: "before_invalid", status: 400 },
+      text,
+    );
+  }
 });
