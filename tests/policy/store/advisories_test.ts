@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { AdvisoryStore } from "../../../policy/store/advisories.ts";
+import { StoreUnavailable } from "../../../policy/store/errors.ts";
+import { keys } from "../../../policy/store/keys.ts";
+import { advisory, malware } from "../advisories/fixture.ts";
+
+/** Versions that compress badly. */
+function versions(count: number): string[] {
+  return Array.from({ length: count }, () => crypto.getRandomValues(new Uint8Array(20)).toHex());
+}
+
+const answer = (at: number, count = 1) => ({
+  at,
+  ids: [{ id: "MAL-2026-1", modified: "2026-01-01T00:00:00Z" }],
+  list: [malware(...versions(count)), advisory({ versions: versions(count) })],
+});
+
+Deno.test("what was stored is read, small or in pieces", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  assert.equal(await store.read("npm", "some"), null);
+  for (const count of [1, 8_000, 2]) {
+    const given = answer(count, count);
+    await store.write("npm", "some", given);
+    assert.deepEqual(await store.read("npm", "some"), given);
+  }
+  assert.equal(await store.read("pypi", "some"), null);
+});
+
+Deno.test("pieces of different answers, and what is no piece, are no answer", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  await store.write("npm", "some", answer(1, 8_000));
+  const second = keys.advisories("npm", "some", 1);
+  const { value } = await kv.get<Record<string, unknown>>(second);
+  assert.ok(value, "it has a second piece");
+  for (const other of [{ ...value, at: 2 }, null, "x", { ...value, data: "x" }]) {
+    await kv.set(second, other);
+    assert.equal(await store.read("npm", "some"), null);
+  }
+  await kv.delete(second);
+  assert.equal(await store.read("npm", "some"), null);
+  const first = keys.advisories("npm", "some", 0);
+  await kv.set(first, { at: 1, pieces: 1, data: new TextEncoder().encode("no deflated JSON") });
+  assert.equal(await store.read("npm", "some"), null);
+});
+
+Deno.test("what is larger than KV's atomics is not kept, and harms nothing", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  const before = answer(1);
+  await store.write("npm", "some", before);
+  await store.write("npm", "some", answer(2, 40_000));
+  assert.deepEqual(await store.read("npm", "some"), before);
+});
+
+Deno.test("when OSV last answered is remembered", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  assert.equal(await store.lastAnswer(), null);
+  await store.noteAnswer(5);
+  assert.equal(await store.lastAnswer(), 5);
+});
+
+Deno.test("an import counts from the moment it is complete, and leaves nothing of those before", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  const many = new Map(
+    Array.from({ length: 1_000 }, (_, i) => [`p${i}`, [malware(`1.0.${i}`)]] as const),
+  );
+  const first = await store.replaceBulk("npm", many, { at: 1, now: 10 });
+  assert.deepEqual(await store.bulk("npm"), first);
+  assert.equal(first.packages, 1_000);
+  const found = await store.bulkOf("npm", first, "p999");
+  assert.deepEqual(found?.list[0].versions, ["1.0.999"]);
+  assert.equal(await store.bulkOf("npm", first, "q"), null);
+  const second = await store.replaceBulk("npm", new Map(), { at: 2, now: 20 });
+  assert.deepEqual(await store.bulk("npm"), second);
+  assert.equal((await Array.fromAsync(kv.list({ prefix: keys.bulkOf("npm") }))).length, 0);
+});
+
+Deno.test("a store that fails is said to fail", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  kv.close();
+  await assert.rejects(store.read("npm", "some"), StoreUnavailable);
+  await assert.rejects(store.write("npm", "some", answer(1)), StoreUnavailable);
+  await assert.rejects(store.lastAnswer(), StoreUnavailable);
+  await assert.rejects(store.bulk("npm"), StoreUnavailable);
+});
