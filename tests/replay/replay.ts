@@ -187,14 +187,12 @@ async function asking(
   };
 }
 
-/** The table of the README. */
+/** The table of the README; the sources are in `incidents.json`. */
 export function table(replayed: readonly Replayed[]): string {
   const cell = (rules: readonly string[]) => rules.length === 0 ? "let through" : rules.join(", ");
   const lines = replayed.map(({ incident, outcome }) => [
     incident.published.slice(0, 10),
-    `[${incident.ecosystem} ${incident.name}${
-      incident.version ? ` ${incident.version}` : ""
-    }](${incident.source})`,
+    [incident.ecosystem, incident.name, incident.version ?? []].flat().join(" "),
     ...MOMENTS.map((moment) => cell(outcome[moment])),
   ]);
   const head = [
