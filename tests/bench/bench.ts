@@ -22,6 +22,8 @@ export interface Bench {
   readonly sizes: readonly Size[];
   /** Which contenders of the optional ones take part. */
   readonly peers: { readonly nginx: boolean; readonly verdaccio: string | null };
+  /** Milliseconds until the whole should have ended; a point that goes by it comes last. */
+  msLeft(): number;
   progress(text: string): void;
 }
 

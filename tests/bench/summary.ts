@@ -1,4 +1,4 @@
-/** The README's table, from results.json: `deno run -A tests/bench/summary.ts`. */
+/** The README's table, from results.json: `deno run -A tests/bench/summary.ts [--readme]`. */
 // deno-lint-ignore-file no-console -- what it makes is printed
 import type { Machine } from "./machine.ts";
 import { format } from "./report.ts";
@@ -62,7 +62,20 @@ function valuesOf(group: readonly Row[]): string {
     .join(", ");
 }
 
+/** What stands between the two marks is replaced. Throws where they are not. */
+function insert(readme: string, text: string): string {
+  const [before, rest, ...more] = readme.split(/(?<=<!-- bench -->)/);
+  const after = rest?.indexOf("<!-- /bench -->") ?? -1;
+  if (after < 0 || more.length > 0) throw new Error("README.md has no place for the table");
+  return `${before}\n\n${text}\n\n${rest.slice(after)}`;
+}
+
 if (import.meta.main) {
-  const path = new URL("./results.json", import.meta.url);
-  console.log(summary(JSON.parse(await Deno.readTextFile(path))));
+  const text = summary(
+    JSON.parse(await Deno.readTextFile(new URL("./results.json", import.meta.url))),
+  );
+  if (Deno.args.includes("--readme")) {
+    const readme = new URL("../../README.md", import.meta.url);
+    await Deno.writeTextFile(readme, insert(await Deno.readTextFile(readme), text));
+  } else console.log(text);
 }

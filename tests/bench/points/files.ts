@@ -9,6 +9,7 @@ import { World } from "../world.ts";
 const MEGABYTE = 1_000_000;
 const LARGE = "file-10000000-0";
 const SMALL = "file-20000-0";
+const LABELS: Readonly<Record<string, string>> = { [LARGE]: "10 MB", [SMALL]: "20 KB" };
 
 interface Kind {
   readonly label: string;
@@ -50,8 +51,14 @@ export const files: Point = {
   async run(bench) {
     const rows: Row[] = [];
     for (const kind of KINDS) {
-      rows.push(...await measureThroughput(bench, kind));
-      for (const name of [LARGE, SMALL]) rows.push(await measureFirstByte(bench, kind, name));
+      await using world = await World.open(bench);
+      const open = await opener(world, kind);
+      rows.push(...await measureThroughput(bench, kind, await open(LARGE)));
+      for (const name of [LARGE, SMALL]) {
+        rows.push(
+          await measureFirstByte(bench, `${kind.label}, ${LABELS[name]}`, await open(name)),
+        );
+      }
     }
     return rows;
   },
@@ -60,35 +67,33 @@ export const files: Point = {
 /** Addresses of the same file by contender. */
 type Urls = Readonly<Record<string, string>>;
 
-async function open(
-  world: World,
-  { kind, name }: { kind: Kind; name: string },
-): Promise<Urls> {
+/** Finds a file at both contenders, and checks that it is the same. */
+async function opener(world: World, kind: Kind): Promise<(name: string) => Promise<Urls>> {
   const proxy = await world.proxy();
   const streamed = await world.floor("streamed");
-  const paths = await kind.paths(proxy, name);
-  const urls = {
-    proxy: `${proxy.base}${paths.proxy}`,
-    streamed: `${streamed.base}${paths.upstream}`,
+  return async (name) => {
+    const paths = await kind.paths(proxy, name);
+    const urls = {
+      proxy: `${proxy.base}${paths.proxy}`,
+      streamed: `${streamed.base}${paths.upstream}`,
+    };
+    const sizes = await Promise.all(
+      Object.values(urls).map(async (url) => {
+        using client = await RawClient.open(url);
+        const { status, body, headers } = await client.get(new URL(url).pathname);
+        if (status !== 200) throw new Error(`${url} answers ${status}`);
+        if (Number(headers.get("content-length")) !== body.length) {
+          throw new Error(`${url}: wrong length`);
+        }
+        return body.length;
+      }),
+    );
+    if (new Set(sizes).size !== 1) throw new Error(`Not the same file: ${sizes}`);
+    return urls;
   };
-  const sizes = await Promise.all(
-    Object.values(urls).map(async (url) => {
-      using client = await RawClient.open(url);
-      const { status, body, headers } = await client.get(new URL(url).pathname);
-      if (status !== 200) throw new Error(`${url} answers ${status}`);
-      if (Number(headers.get("content-length")) !== body.length) {
-        throw new Error(`${url}: wrong length`);
-      }
-      return body.length;
-    }),
-  );
-  if (new Set(sizes).size !== 1) throw new Error(`Not the same file: ${sizes}`);
-  return urls;
 }
 
-async function measureThroughput(bench: Bench, kind: Kind): Promise<Row[]> {
-  await using world = await World.open(bench);
-  const urls = await open(world, { kind, name: LARGE });
+async function measureThroughput(bench: Bench, kind: Kind, urls: Urls): Promise<Row[]> {
   const rows: Row[] = [];
   for (const connections of [1, 8]) {
     const results = await inTurns(
@@ -107,10 +112,8 @@ async function measureThroughput(bench: Bench, kind: Kind): Promise<Row[]> {
 }
 
 /** Taken in pairs, since what is looked for is a fraction of a millisecond. */
-async function measureFirstByte(bench: Bench, kind: Kind, name: string): Promise<Row> {
-  await using world = await World.open(bench);
+async function measureFirstByte(bench: Bench, file: string, urls: Urls): Promise<Row> {
   using stack = new DisposableStack();
-  const urls = await open(world, { kind, name });
   const contenders = Object.keys(urls);
   const clients = new Map<string, RawClient>();
   for (const contender of contenders) {
@@ -123,7 +126,7 @@ async function measureFirstByte(bench: Bench, kind: Kind, name: string): Promise
   await inTurns(contenders, 20, ask);
   const results = await inTurns(contenders, bench.quick ? 40 : 100, ask);
   const added = results.get("proxy")!.map((ms, i) => ms - results.get("streamed")![i]);
-  const what = `${kind.label}, ${name === LARGE ? "10 MB" : "20 KB"}, first byte`;
+  const what = `${file}, first byte`;
   const values = medians(results, (ms) => ms);
   bench.progress(`${what}: ${JSON.stringify(values)}`);
   const row = { point: 4, what, unit: "ms", values, compared: "proxy − streamed, ms" };

@@ -19,8 +19,8 @@ interface Kind {
   readonly size: 1_000 | 250;
   /** Of the time through nginx. */
   readonly atMost: number;
-  /** For the rounds that are compared. */
-  readonly budgetMs: number;
+  /** Of the time that is left. */
+  readonly share: number;
   /** Further files of the project. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -35,7 +35,10 @@ export const install: Point = {
     await using world = await World.open(bench);
     const bases = await open(world);
     const rows: Row[] = [];
-    for (const kind of kinds()) rows.push(...await measure(bench, kind, { world, bases }));
+    const left = bench.msLeft();
+    for (const kind of kinds()) {
+      rows.push(...await measure(bench, kind, { world, bases, budgetMs: left * kind.share }));
+    }
     return rows;
   },
 };
@@ -45,19 +48,19 @@ function kinds(): Kind[] {
   const found: Kind[] = versionOf("npm", ["--version"]) === null ? [] : [
     {
       label: "npm ci",
+      share: 0.6,
       command: ["npm", "ci", ...NPM],
       locked: true,
       size: 1_000,
       atMost: 1.05,
-      budgetMs: 110_000,
     },
     {
       label: "npm install",
+      share: 0.3,
       command: ["npm", "install", ...NPM],
       locked: false,
       size: 250,
       atMost: 1.05,
-      budgetMs: 60_000,
     },
   ];
   if (pnpm !== undefined && pnpm.missing === null) {
@@ -66,11 +69,11 @@ function kinds(): Kind[] {
     const command = [...pnpm.command, "install", "--ignore-scripts"];
     found.push({
       label: "pnpm install",
+      share: 0.1,
       command,
       locked: false,
       size: 250,
       atMost: 1,
-      budgetMs: 30_000,
       files,
     });
   }
@@ -97,8 +100,14 @@ async function open(world: World): Promise<Record<string, string>> {
 async function measure(
   bench: Bench,
   kind: Kind,
-  { world, bases }: { world: World; bases: Readonly<Record<string, string>> },
+  { world, bases, budgetMs }: {
+    world: World;
+    bases: Readonly<Record<string, string>>;
+    /** For all rounds, the first included. */
+    budgetMs: number;
+  },
 ): Promise<Row[]> {
+  const begin = performance.now();
   const project = await treeOf(world.upstream.base, kind.size);
   const once = async (contender: string) => {
     try {
@@ -116,7 +125,12 @@ async function measure(
   // The others are far off or have no target: one turn more shows that.
   const results = new Map([
     ...await inTurns(others, 1, once),
-    ...await inTurns(contenders.filter(isClose), bench.rounds, once, kind.budgetMs),
+    ...await inTurns(
+      contenders.filter(isClose),
+      bench.rounds,
+      once,
+      budgetMs - performance.now() + begin,
+    ),
   ]);
   const values = medians(results, (seconds) => seconds);
   bench.progress(`${kind.label}: ${JSON.stringify(values)}`);

@@ -52,7 +52,7 @@ function secondsFor(
   { variant, connections }: { variant: Variant; connections: number },
 ): number {
   if (variant.gzip || size.bytes < 5_000_000) return bench.seconds;
-  return Math.max(bench.seconds, connections * 0.05);
+  return Math.max(bench.seconds, connections * 0.035);
 }
 
 /** How far ahead of what people run today. */
@@ -72,7 +72,7 @@ async function measurePeers(world: World, proxy: string, size: Size): Promise<Ro
     .filter(({ abbreviated, gzip }) => abbreviated === SHOWN.abbreviated && gzip === SHOWN.gzip);
   // Those that handle a document anew for each request need seconds for a large one.
   const secondsOf = (contender: string) =>
-    size.bytes < 1_000_000 || contender === "proxy" || contender === "nginx" ? bench.seconds : 4;
+    size.bytes < 1_000_000 || contender === "proxy" || contender === "nginx" ? bench.seconds : 3;
   const asked = { variant, connections, secondsOf };
   await measure(bench, bases, { ...asked, rounds: 1 });
   const rounds = size.bytes < 1_000_000 ? bench.rounds : 3;
