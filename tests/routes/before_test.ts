@@ -1,5 +1,6 @@
 /** The time machine: `<base>/before/<instant>/` serves what there was then. */
 import assert from "node:assert/strict";
+import { readAddress } from "../../routes/identity.ts";
 import { testProxy } from "../proxy.ts";
 import { startCargoRegistry } from "../registry/cargo.ts";
 import { startNpmRegistry } from "../registry/npm.ts";
@@ -139,4 +140,41 @@ Deno.test("one PATCH freezes an org, and one takes it back", async () => {
   assert.equal(await status(), 403);
   assert.equal((await patch({ level: "off" })).status, 200);
   assert.equal(await status(), 200);
+});
+
+Deno.test("an instant in the path is part of the prefix, behind org and user", () => {
+  for (
+    const [path, prefix, before, rest] of [
+      ["/before/2026-01-01/npm/x", "/before/2026-01-01", "2026-01-01", "/npm/x"],
+      ["/o-a/u-b/before/2026-01-01/npm/x", "/o-a/u-b/before/2026-01-01", "2026-01-01", "/npm/x"],
+      [
+        "/before/2026-01-01T10%3A00:00Z/",
+        "/before/2026-01-01T10%3A00:00Z",
+        "2026-01-01T10:00Z",
+        "/",
+      ],
+      ["/before/2026-01-01", "/before/2026-01-01", "2026-01-01", "/"],
+      ["/before", "", null, "/before"],
+      ["/before/-/before-0.0.1.tgz", "", null, "/before/-/before-0.0.1.tgz"],
+      ["/npm/before/1.0.0", "", null, "/npm/before/1.0.0"],
+      ["/beforehand/x", "", null, "/beforehand/x"],
+    ] as const
+  ) {
+    const found = readAddress(`http://a.example${path}`);
+    assert.deepEqual(
+      [found.base.prefix, found.before, found.rest],
+      [prefix, before === null ? null : Date.parse(before), rest],
+      path,
+    );
+  }
+});
+
+Deno.test("what is no instant is refused", () => {
+  for (const text of ["yesterday", "2026-02-30", "2026", "", "1.0.0", "2026-01-01T10:00:00"]) {
+    assert.throws(
+      () => readAddress(`http://a.example/before/${text}/npm/x`),
+      { code: "before_invalid", status: 400 },
+      text,
+    );
+  }
 });

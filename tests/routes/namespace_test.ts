@@ -21,6 +21,7 @@ async function world(namespace: unknown = { level: "deny", names }, more: object
     policy: { rules: { namespace }, ...more },
   });
   return {
+    npm,
     proxy,
     asked: () => [npm, pypi, cargo].flatMap(({ requests }) => requests.map(({ path }) => path)),
     async [Symbol.asyncDispose]() {
@@ -66,14 +67,20 @@ Deno.test("our names are refused with the reason, and no registry hears of them"
 });
 
 Deno.test("an audit does not tell of our names", async () => {
-  await using setting = await world();
-  const { status } = await setting.proxy.fetch("/npm/-/npm/v1/security/advisories/bulk", {
-    method: "POST",
-    headers: { ...NPM, "content-type": "application/json" },
-    body: JSON.stringify({ "@acme/ui": ["1.0.0"], lodash: ["4.0.0"] }),
-  });
-  assert.equal(status, 200);
-  assert.equal(setting.asked().length, 1);
+  for (
+    const [level, expected] of [["deny", ["lodash"]], ["off", ["@acme/ui", "lodash"]]] as const
+  ) {
+    await using setting = await world({ level, names });
+    for (const name of ["@acme/ui", "lodash"]) {
+      setting.npm.advise(name, { vulnerable_versions: "*" });
+    }
+    const response = await setting.proxy.fetch("/npm/-/npm/v1/security/advisories/bulk", {
+      method: "POST",
+      headers: { ...NPM, "content-type": "application/json" },
+      body: JSON.stringify({ "@acme/ui": ["9.0.0"], lodash: ["4.0.0"] }),
+    });
+    assert.deepEqual(Object.keys(await response.json()).sort(), expected, level);
+  }
 });
 
 Deno.test("other names are served as ever", async () => {
