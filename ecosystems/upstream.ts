@@ -3,7 +3,8 @@
  * redirects followed by hand, credentials to their own origin alone.
  */
 import type { Document, DocumentAddress, Source } from "./ecosystem.ts";
-import { UpstreamError } from "./errors.ts";
+import { InvalidMetadata, UpstreamError } from "./errors.ts";
+import { type HttpAnswer, HttpClient } from "./http_client.ts";
 
 export interface UpstreamLimits {
   /** Milliseconds to the first byte of an answer. */
@@ -65,6 +66,7 @@ const MAX_REDIRECTS = 5;
 export class Upstream {
   readonly #limits: UpstreamLimits;
   readonly #agent: string;
+  readonly #client = new HttpClient();
 
   constructor(options: { limits?: Partial<UpstreamLimits>; userAgent?: string } = {}) {
     this.#limits = { ...LIMITS, ...options.limits };
@@ -80,30 +82,21 @@ export class Upstream {
     const headers = new Headers({ accept: address.accept });
     if (validators?.etag) headers.set("if-none-match", validators.etag);
     else if (validators?.lastModified) headers.set("if-modified-since", validators.lastModified);
-    const opened = await this.#open(source, address.url, { headers, origins });
-    const { response, url, end } = opened;
-    try {
-      if (response.status === 304 && validators) {
-        return { kind: "unchanged", maxAge: maxAge(response.headers) };
-      }
-      if (response.status === 404 || response.status === 410) return { kind: "missing" };
-      if (response.status !== 200) throw statusError(url, response);
-      return {
-        kind: "document",
-        document: {
-          bytes: await readAll(opened, this.#limits.documentBytes),
-          type: mediaType(response.headers),
-          url,
-        },
-        validators: {
-          etag: response.headers.get("etag"),
-          lastModified: response.headers.get("last-modified"),
-        },
-        maxAge: maxAge(response.headers),
-      };
-    } finally {
-      end();
+    const { answer, url } = await this.#whole(source, address.url, { headers, origins });
+    if (answer.status === 304 && validators) {
+      return { kind: "unchanged", maxAge: maxAge(answer.headers) };
     }
+    if (answer.status === 404 || answer.status === 410) return { kind: "missing" };
+    if (answer.status !== 200) throw statusError(url, answer);
+    return {
+      kind: "document",
+      document: { bytes: answer.bytes, type: mediaType(answer.headers), url },
+      validators: {
+        etag: answer.headers.get("etag"),
+        lastModified: answer.headers.get("last-modified"),
+      },
+      maxAge: maxAge(answer.headers),
+    };
   }
 
   /** A file's body, as it comes; null: upstream has none. Throws UpstreamError; so does the body. */
@@ -151,76 +144,100 @@ export class Upstream {
   ): Promise<PassAnswer> {
     const headers = new Headers({ accept: address.accept });
     if (type) headers.set("content-type", type);
-    const opened = await this.#open(source, address.url, { headers, origins, method, body });
-    const { response, end } = opened;
-    try {
-      const bytes = await readAll(opened, this.#limits.documentBytes);
-      return { status: response.status, bytes, type: mediaType(response.headers) };
-    } finally {
-      end();
-    }
+    const { answer } = await this.#whole(source, address.url, { headers, origins, method, body });
+    return { status: answer.status, bytes: answer.bytes, type: mediaType(answer.headers) };
   }
 
-  async #open(
+  /** An answer whose body comes later. */
+  async #open(source: Source, address: string, asked: Asked): Promise<Opened> {
+    const { answer, url, watch } = await this.#follow(source, address, asked, {
+      send: (url, watch) =>
+        fetch(url, {
+          method: "GET",
+          headers: asked.headers,
+          redirect: "manual",
+          signal: watch.signal,
+        }),
+      discard: async (response) => await response.body?.cancel(),
+    });
+    watch.alive();
+    return { response: answer, url, watch, end: () => watch.end() };
+  }
+
+  /** An answer with its body. */
+  async #whole(
     source: Source,
     address: string,
-    { headers, origins = [], method = "GET", body }: {
-      headers: Headers;
-      origins?: readonly string[];
-      method?: string;
-      body?: Uint8Array<ArrayBuffer>;
+    asked: Asked,
+  ): Promise<{ answer: HttpAnswer; url: string }> {
+    const { headers, method = "GET", body } = asked;
+    const { answer, url, watch } = await this.#follow(source, address, asked, {
+      send: (url, watch) =>
+        this.#client.ask(url, {
+          method,
+          headers,
+          body,
+          signal: watch.signal,
+          alive: () => watch.alive(),
+          limit: this.#limits.documentBytes,
+        }),
+      discard: () => Promise.resolve(),
+    });
+    watch.end();
+    return { answer, url };
+  }
+
+  /** Asks allowed origins only, redirects included, and gives the credential to its own origin only. */
+  async #follow<T extends { status: number; headers: Headers }>(
+    source: Source,
+    address: string,
+    { headers, origins = [] }: Asked,
+    { send, discard }: {
+      send: (url: URL, watch: Watch) => Promise<T>;
+      discard: (answer: T) => Promise<void>;
     },
-  ): Promise<Opened> {
+  ): Promise<{ answer: T; url: string; watch: Watch }> {
     const home = new URL(source.url).origin;
     const allowed = new Set([home, ...source.fileOrigins, ...origins]);
     headers.set("user-agent", this.#agent);
     let url = new URL(address, source.url);
     const watch = new Watch(this.#limits);
-    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      if (!allowed.has(url.origin) || url.username !== "" || url.password !== "") {
-        watch.end();
-        const what = hop === 0 ? "asked for an address" : "redirects to an address";
-        throw new UpstreamError("redirect", `Upstream ${what} that is not allowed: ${url.origin}`);
-      }
-      if (source.authorization !== null && url.origin === home) {
-        headers.set("authorization", source.authorization);
-      } else headers.delete("authorization");
-      const response = await this.#fetch(url, { headers, method, body, watch });
-      const location = response.headers.get("location");
-      if (!REDIRECTS.has(response.status) || location === null) {
-        watch.alive();
-        return { response, url: url.href, watch, end: () => watch.end() };
-      }
-      await response.body?.cancel();
-      if (!URL.canParse(location, url)) break;
-      url = new URL(location, url);
-    }
-    watch.end();
-    throw new UpstreamError("redirect", `Upstream redirects more than ${MAX_REDIRECTS} times`);
-  }
-
-  async #fetch(
-    url: URL,
-    { headers, method, body, watch }: {
-      headers: Headers;
-      method: string;
-      body?: Uint8Array<ArrayBuffer>;
-      watch: Watch;
-    },
-  ): Promise<Response> {
     try {
-      return await fetch(url, {
-        method,
-        headers,
-        body: body ?? null,
-        redirect: "manual",
-        signal: watch.signal,
-      });
+      for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+        if (!allowed.has(url.origin) || url.username !== "" || url.password !== "") {
+          const what = hop === 0 ? "asked for an address" : "redirects to an address";
+          throw new UpstreamError(
+            "redirect",
+            `Upstream ${what} that is not allowed: ${url.origin}`,
+          );
+        }
+        if (source.authorization !== null && url.origin === home) {
+          headers.set("authorization", source.authorization);
+        } else headers.delete("authorization");
+        const answer = await send(url, watch);
+        const location = answer.headers.get("location");
+        if (!REDIRECTS.has(answer.status) || location === null) {
+          return { answer, url: url.href, watch };
+        }
+        await discard(answer);
+        if (!URL.canParse(location, url)) break;
+        url = new URL(location, url);
+      }
+      throw new UpstreamError("redirect", `Upstream redirects more than ${MAX_REDIRECTS} times`);
     } catch (cause) {
       watch.end();
+      if (cause instanceof UpstreamError || cause instanceof InvalidMetadata) throw cause;
       throw fetchError(url.host, cause, watch.timedOut);
     }
   }
+}
+
+/** What is asked for; `headers` are completed on the way. */
+interface Asked {
+  readonly headers: Headers;
+  readonly origins?: readonly string[];
+  readonly method?: string;
+  readonly body?: Uint8Array<ArrayBuffer>;
 }
 
 interface Opened {
@@ -296,36 +313,6 @@ function guard(
   };
 }
 
-async function readAll(
-  { response, url, watch }: Opened,
-  limit: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (response.body === null) return new Uint8Array();
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response.body) {
-      watch.alive();
-      size += chunk.length;
-      if (size > limit) {
-        throw new UpstreamError("oversized", `Upstream's answer is larger than ${limit} bytes`);
-      }
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    if (cause instanceof UpstreamError) throw cause;
-    throw fetchError(new URL(url).host, cause, watch.timedOut);
-  }
-  if (chunks.length === 1) return chunks[0];
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
-}
-
 function fetchError(host: string, cause: unknown, timedOut: boolean): UpstreamError {
   if (timedOut || (cause instanceof DOMException && cause.name === "TimeoutError")) {
     return new UpstreamError("timeout", `Upstream ${host} does not answer in time`, { cause });
@@ -333,7 +320,7 @@ function fetchError(host: string, cause: unknown, timedOut: boolean): UpstreamEr
   return new UpstreamError("unreachable", `Cannot reach upstream ${host}`, { cause });
 }
 
-function statusError(url: string, response: Response): UpstreamError {
+function statusError(url: string, response: { status: number; headers: Headers }): UpstreamError {
   const { status } = response;
   return new UpstreamError("status", `Upstream ${new URL(url).host} answers ${status}`, {
     status,
