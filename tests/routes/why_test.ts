@@ -132,7 +132,7 @@ Deno.test("/why asks for what the org's policy asks registry clients for", async
   await using given = await world({ auth: "token" });
   const response = await given.ask("/why/pkg:npm/@acme/left");
   assert.equal(response.status, 401);
-  assert.match(response.headers.get("www-authenticate") ?? "", /^Basic/);
+  assert.match(response.headers.get("www-authenticate") ?? "", /^Token/);
   // A client that was sent here has no token to send; it learns what the address says already.
   const sent = await given.ask("/why/pkg:npm/@acme/left@1.10.0?withheld=min_age");
   assert.equal(sent.status, 403);
