@@ -6,14 +6,17 @@ export interface Machine {
   readonly cores: number;
   readonly memoryMB: number;
   readonly system: string;
+  /** Load average before the first measurement: above 0.5 others were at work too. */
+  readonly load: number;
   /** Versions by program; what is not there is left out. */
   readonly programs: Readonly<Record<string, string>>;
 }
 
-export function describeMachine(load: string): Machine {
+/** Taken before the first measurement. @param tool name of what made the load */
+export function describeMachine(tool: string): Machine {
   const programs = {
     deno: Deno.version.deno,
-    load,
+    load: tool,
     nginx: versionOf("nginx", ["-v"])?.replace(/^nginx version: /, ""),
     node: versionOf("node", ["--version"]),
     npm: versionOf("npm", ["--version"]),
@@ -23,6 +26,7 @@ export function describeMachine(load: string): Machine {
     cores: navigator.hardwareConcurrency,
     memoryMB: Math.round(Deno.systemMemoryInfo().total / 1024 / 1024),
     system: `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
+    load: Number(Deno.loadavg()[0].toFixed(1)),
     programs: Object.fromEntries(
       Object.entries(programs).filter((entry): entry is [string, string] => Boolean(entry[1])),
     ),

@@ -1,4 +1,4 @@
-/** `deno task bench`: measures, prints and writes what CONTRIBUTING.md's targets are held against. */
+/** `deno task bench`: measures the proxy against floors, rivals and targets, prints the table and writes it. */
 // deno-lint-ignore-file no-console -- the terminal is this file's
 import { fileURLToPath } from "node:url";
 import { readArguments } from "./arguments.ts";
@@ -27,6 +27,7 @@ const options = readArguments(Deno.args);
 const folder = await Deno.makeTempDir({ prefix: "proxy-bench-" });
 try {
   const load = loadTool({ folder, own: options.ownLoad });
+  const machine = describeMachine(load.name);
   const bench: Bench = {
     folder,
     load,
@@ -54,7 +55,6 @@ try {
     }
     console.error(`point ${point.number}: ${((performance.now() - begin) / 1_000).toFixed(0)} s`);
   }
-  const machine = describeMachine(load.name);
   console.log(table(rows, POINTS.toSorted((a, b) => a.number - b.number)));
   // A run that lacks something does not replace one that has all.
   if (options.write && !failed) {

@@ -40,7 +40,8 @@ export function summary({ date, machine, rows }: Results): string {
   );
   return [
     `${date.slice(0, 10)}, ${machine.processor}, ${machine.cores} cores, ` +
-    `${Math.round(machine.memoryMB / 1024)} GB, ${machine.system}; ${programs.join(", ")}.`,
+    `${Math.round(machine.memoryMB / 1024)} GB, ${machine.system}; ${programs.join(", ")}; ` +
+    `load average before it began ${machine.load}.`,
     "",
     "| | medians | compared | ratio | target | |",
     "| --- | --- | --- | --- | --- | --- |",

@@ -8,8 +8,10 @@ import { World } from "../world.ts";
 
 const MEGABYTE = 1_000_000;
 const LARGE = "file-10000000-0";
+/** For the first byte: of 10 MB the upstream's own copy takes longer than all that is looked for. */
+const MEDIUM = "file-1000000-0";
 const SMALL = "file-20000-0";
-const LABELS: Readonly<Record<string, string>> = { [LARGE]: "10 MB", [SMALL]: "20 KB" };
+const LABELS: Readonly<Record<string, string>> = { [MEDIUM]: "1 MB", [SMALL]: "20 KB" };
 
 interface Kind {
   readonly label: string;
@@ -54,7 +56,7 @@ export const files: Point = {
       await using world = await World.open(bench);
       const open = await opener(world, kind);
       rows.push(...await measureThroughput(bench, kind, await open(LARGE)));
-      for (const name of [LARGE, SMALL]) {
+      for (const name of [MEDIUM, SMALL]) {
         rows.push(
           await measureFirstByte(bench, `${kind.label}, ${LABELS[name]}`, await open(name)),
         );
