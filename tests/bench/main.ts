@@ -55,6 +55,7 @@ try {
     }
     console.error(`point ${point.number}: ${((performance.now() - begin) / 1_000).toFixed(0)} s`);
   }
+  rows.sort((a, b) => a.point - b.point);
   console.log(table(rows, POINTS.toSorted((a, b) => a.number - b.number)));
   // A run that lacks something does not replace one that has all.
   if (options.write && !failed) {

@@ -72,7 +72,7 @@ async function measurePeers(world: World, proxy: string, size: Size): Promise<Ro
     .filter(({ abbreviated, gzip }) => abbreviated === SHOWN.abbreviated && gzip === SHOWN.gzip);
   // Those that handle a document anew for each request need seconds for a large one.
   const secondsOf = (contender: string) =>
-    size.bytes < 1_000_000 || contender === "proxy" || contender === "nginx" ? bench.seconds : 3;
+    size.bytes < 1_000_000 || contender === "proxy" || contender === "nginx" ? bench.seconds : 2.5;
   const asked = { variant, connections, secondsOf };
   await measure(bench, bases, { ...asked, rounds: 1 });
   const rounds = size.bytes < 1_000_000 ? bench.rounds : 3;
