@@ -36,6 +36,9 @@ export const NOTHING_ASKED: Facts = Object.freeze({
   dependencies: new Map<string, number | null>(),
 });
 
+/** Policies an index is remembered for: each instant of the time machine is one of its own. */
+const MAX_POLICIES = 64;
+
 interface Parts {
   readonly ecosystems: readonly Ecosystem[];
   /** null: advisories are turned off. */
@@ -113,6 +116,7 @@ export class FactsSource {
     if (byPolicy === undefined) this.#dependencies.set(index, byPolicy = new Map());
     const complete = names.every((name) => typeof published.get(name) === "number");
     const until = now + (complete ? DEPENDENCIES_MS : INCOMPLETE_MS);
+    if (byPolicy.size >= MAX_POLICIES) byPolicy.clear();
     byPolicy.set(policy.revision, { published, until });
     return published;
   }

@@ -1,4 +1,6 @@
-import semver from "semver";
+// Two of its files: loading all fifty would be felt at a cold start.
+import parse from "semver/parse";
+import Range from "semver/range";
 import type { VersionScheme } from "../../policy/types.ts";
 
 const OPTIONS = { includePrerelease: true } as const;
@@ -22,8 +24,8 @@ export const cargoVersions: VersionScheme = {
   },
 
   compare(a, b) {
-    const left = semver.parse(a);
-    const right = semver.parse(b);
+    const left = parse(a);
+    const right = parse(b);
     if (left === null || right === null) {
       if (left === right) return a < b ? -1 : a > b ? 1 : 0;
       return left === null ? -1 : 1;
@@ -33,10 +35,10 @@ export const cargoVersions: VersionScheme = {
 
   range(text) {
     const pinned = PINNED_BUILD.exec(text.trim())?.[1];
-    if (pinned !== undefined && semver.valid(pinned)) return (version) => version === pinned;
+    if (pinned !== undefined && parse(pinned) !== null) return (version) => version === pinned;
     const range = readRange(text);
     return (version) => {
-      const parsed = semver.parse(version);
+      const parsed = parse(version);
       return parsed !== null && range.test(parsed);
     };
   },
@@ -44,18 +46,18 @@ export const cargoVersions: VersionScheme = {
   exact: (version) => `=${version}`,
 
   major(version) {
-    const parsed = semver.parse(version);
+    const parsed = parse(version);
     return parsed === null ? version : String(parsed.major);
   },
 
   isPrerelease(version) {
-    return (semver.parse(version)?.prerelease.length ?? 0) > 0;
+    return (parse(version)?.prerelease.length ?? 0) > 0;
   },
 };
 
-function readRange(text: string): semver.Range {
+function readRange(text: string): Range {
   try {
-    return new semver.Range(toNpmRange(text), OPTIONS);
+    return new Range(toNpmRange(text), OPTIONS);
   } catch (cause) {
     throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as a cargo range`, { cause });
   }

@@ -1,4 +1,6 @@
-import semver from "semver";
+// Two of its files: loading all fifty would be felt at a cold start.
+import parse from "semver/parse";
+import Range from "semver/range";
 import type { VersionScheme } from "../../policy/types.ts";
 
 const OPTIONS = { loose: true, includePrerelease: true } as const;
@@ -14,8 +16,8 @@ export const npmVersions: VersionScheme = {
   },
 
   compare(a, b) {
-    const left = semver.parse(a, OPTIONS);
-    const right = semver.parse(b, OPTIONS);
+    const left = parse(a, OPTIONS);
+    const right = parse(b, OPTIONS);
     if (left === null || right === null) {
       if (left === right) return a < b ? -1 : a > b ? 1 : 0;
       return left === null ? -1 : 1;
@@ -26,7 +28,7 @@ export const npmVersions: VersionScheme = {
   range(text) {
     const range = parseRange(text);
     return (version) => {
-      const parsed = semver.parse(version, OPTIONS);
+      const parsed = parse(version, OPTIONS);
       return parsed !== null && range.test(parsed);
     };
   },
@@ -34,12 +36,12 @@ export const npmVersions: VersionScheme = {
   exact: (version) => `=${version}`,
 
   major(version) {
-    const parsed = semver.parse(version, OPTIONS);
+    const parsed = parse(version, OPTIONS);
     return parsed === null ? version : String(parsed.major);
   },
 
   isPrerelease(version) {
-    return (semver.parse(version, OPTIONS)?.prerelease.length ?? 0) > 0;
+    return (parse(version, OPTIONS)?.prerelease.length ?? 0) > 0;
   },
 };
 
@@ -47,9 +49,9 @@ export const npmVersions: VersionScheme = {
 const NAME =
   /^(?:@(?!\.{1,2}\/)[^\s@/%?#\\:"<>^`{|}\p{Cc}]+\/)?(?![._]{0,1}$|\.\.?$)[^\s@/%?#\\:"<>^`{|}\p{Cc}]+$/u;
 
-function parseRange(text: string): semver.Range {
+function parseRange(text: string): Range {
   try {
-    return new semver.Range(text, OPTIONS);
+    return new Range(text, OPTIONS);
   } catch (cause) {
     throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as an npm range`, { cause });
   }
