@@ -91,6 +91,13 @@ export const keys = {
   ],
   bulkOf: (ecosystem: string, ...prefix: string[]) => ["bulk_advisories", ecosystem, ...prefix],
 
+  /** A change somebody made: `AuditEntry`. */
+  audit: (org: string, id: string) => ["audit", org, id],
+  audits: (org: string) => ["audit", org],
+  /** Something to tell an org's webhooks, not yet shared out among them: `News`. */
+  news: (org: string, id: string) => ["news", org, id],
+  allNews: () => ["news"],
+
   /** What npm's advisories lift for one client: `Lifted[]`; lives for a minute. */
   lift: (org: string, user: string, ip: string) => ["lift", org, user, ip],
   /** When any client was last lifted anything (Unix ms), so that the others need not be looked up. */

@@ -178,3 +178,59 @@ export interface Lifts {
   /** The same without waiting; undefined: KV has to be asked first. */
   peek(client: { org: string; user: string; ip: string }): Lift | null | undefined;
 }
+
+export type AuditAction =
+  | "policy.replaced"
+  | "policy.removed"
+  | "token.created"
+  | "token.removed"
+  | "exception.asked"
+  | "exception.approved"
+  | "exception.denied"
+  | "exception.expired"
+  | "break_glass";
+
+/** A change somebody made. */
+export interface AuditEntry {
+  /** ULID, so that entries sort by time. */
+  readonly id: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly at: string;
+  readonly org: string;
+  /** Who: a token's user, `root`, or `proxy` for what the proxy does by itself. */
+  readonly by: string;
+  readonly action: AuditAction;
+  /** What was changed: a token's id, a request's id, a PURL; null: the policy as a whole. */
+  readonly target: string | null;
+  /** In the changer's words; null: none were asked for. */
+  readonly reason: string | null;
+  /** null: there was nothing. Of a policy, its revision: the documents are in its history. */
+  readonly before: unknown;
+  readonly after: unknown;
+  /** Members of the policy that differ, by JSON Pointer; `undefined` stands for absent. */
+  readonly changes: readonly { pointer: string; before?: unknown; after?: unknown }[];
+  /** Whether there were more changes than an entry holds. */
+  readonly truncated: boolean;
+}
+
+/** What webhooks may be told of. */
+export type NewsKind = "refusal" | "warning" | "alert" | "exception" | "policy" | "break_glass";
+
+/** One thing to tell an org's webhooks. */
+export interface News {
+  /** ULID. */
+  readonly id: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly at: string;
+  readonly org: string;
+  /** What a webhook's `events` names. */
+  readonly kind: NewsKind;
+  /** Which of them: `exception.asked`, `exception.expiring`, `policy.replaced`, `alert` ... */
+  readonly event: string;
+  /** One plain sentence for people, without markup. */
+  readonly text: string;
+  /** Address of what a reader would do next; null: none. */
+  readonly link: string | null;
+  /** The same for programs; at most 40 kB as JSON. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
