@@ -97,6 +97,8 @@ export const keys = {
   /** Something to tell an org's webhooks, not yet shared out among them: `News`. */
   news: (org: string, id: string) => ["news", org, id],
   allNews: () => ["news"],
+  /** Work that one instance does at a time: who does it, and until when. */
+  lease: (name: string) => ["lease", name],
 
   /** What npm's advisories lift for one client: `Lifted[]`; lives for a minute. */
   lift: (org: string, user: string, ip: string) => ["lift", org, user, ip],
