@@ -2,6 +2,9 @@
  * Rows as CSV, JSON lines, JSON or a table, line by line. Texts in them come
  * from outside: none can control a terminal, reorder a line or run as a formula.
  */
+import { UNSEEN, visible } from "../policy/visible.ts";
+
+export { visible } from "../policy/visible.ts";
 
 type Rows = Iterable<object> | AsyncIterable<object>;
 
@@ -101,14 +104,6 @@ function csvField(text: string): string {
     "",
   );
   return /[",\r\n]/.test(printed) ? `"${printed.replaceAll('"', '""')}"` : printed;
-}
-
-/** Control characters, those that show nothing or change direction, and line separators. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-
-/** The text with what a terminal or an eye could be misled by spelt out: `\u{202e}`. */
-export function visible(text: string): string {
-  return text.replace(UNSEEN, (unseen) => `\\u{${unseen.codePointAt(0)?.toString(16)}}`);
 }
 
 /** JSON that holds no unseen character; it reads back as the same value. */
