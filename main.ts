@@ -4,6 +4,7 @@ import { OsvClient } from "./ecosystems/advisories/client.ts";
 import { Advisories } from "./ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "./ecosystems/mod.ts";
 import { AdvisoryStore } from "./policy/store/advisories.ts";
+import { openJournal } from "./policy/store/journal.ts";
 import { keys } from "./policy/store/keys.ts";
 import { openLifts } from "./policy/store/lifts.ts";
 import { openPolicies } from "./policy/store/policies.ts";
@@ -33,8 +34,9 @@ const root = await orExit(
 if (root.secret !== null) console.log(`Administrator's token, shown this once: ${root.secret}`);
 const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: settings.retentionMs });
 
-const policies = openPolicies(kv, { schemes: SCHEMES, now });
-const tokens = openTokens(kv, { now, root: root.sha256 });
+const journal = openJournal({ now });
+const policies = openPolicies(kv, { schemes: SCHEMES, now, journal });
+const tokens = openTokens(kv, { now, root: root.sha256, journal });
 
 const log: Log = (line) =>
   console.log(JSON.stringify({ at: new Date(now()).toISOString(), ...line }));

@@ -104,6 +104,6 @@ async function remove({ deps, org, id, caller }: Context): Promise<Response> {
   if (token?.role === "admin" && caller.role !== "admin") {
     throw new Problem("forbidden", "Only an admin revokes tokens of the role admin.");
   }
-  if (await deps.tokens.remove(org, id)) return noContent();
+  if (await deps.tokens.remove(org, id, { by: caller.user })) return noContent();
   throw new Problem("not_found", "The org has no such token.");
 }

@@ -4,8 +4,10 @@ import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument } from "../schema.
 import type { Policy, VersionSchemes } from "../types.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { PolicyInvalid, PolicyUnreadable, PreconditionFailed, StoreUnavailable } from "./errors.ts";
+import { type Journal, openJournal } from "./journal.ts";
 import { PolicyCache } from "./policy_cache.ts";
 import { PolicyDocuments, type StoredHead } from "./policy_documents.ts";
+import { policyLines, type PolicyState } from "./policy_journal.ts";
 import { STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Change, Clock, Page, Policies, PolicyHead, PolicyRevision } from "./types.ts";
 
@@ -22,6 +24,8 @@ const ATTEMPTS = 20;
 export interface PoliciesOptions {
   readonly schemes: VersionSchemes;
   readonly now: Clock;
+  /** Where changes are written down; one that tells nobody by default. */
+  readonly journal?: Journal;
   /** How long one answer of KV is waited for. */
   readonly timeoutMs?: number;
 }
@@ -45,15 +49,18 @@ class KvPolicies implements Policies {
   readonly #cache: PolicyCache;
   readonly #schemes: VersionSchemes;
   readonly #now: Clock;
+  readonly #journal: Journal;
   readonly #builtIn: Policy;
   readonly #ulid = monotonicFactory();
   /** The last write of each org that is under way: writers of one process wait for each other. */
   readonly #writing = new Map<string, Promise<unknown>>();
 
-  constructor(kv: Deno.Kv, { schemes, now, timeoutMs = STORE_TIMEOUT_MS }: PoliciesOptions) {
+  constructor(kv: Deno.Kv, options: PoliciesOptions) {
+    const { schemes, now, timeoutMs = STORE_TIMEOUT_MS } = options;
     this.#documents = new PolicyDocuments(kv, timeoutMs);
     this.#schemes = schemes;
     this.#now = now;
+    this.#journal = options.journal ?? openJournal({ now });
     this.#cache = new PolicyCache(this.#documents, { schemes, now });
     this.#builtIn = this.#compile(parsePolicy({}, schemes), DEFAULT_ORG, BUILT_IN_REVISION);
   }
@@ -106,12 +113,18 @@ class KvPolicies implements Policies {
     return this.#serially(org, () =>
       this.#retrying(org, change, async (stored) => {
         if (stored.head === null) return false;
+        const lines = policyLines(this.#journal, org, change, {
+          before: await this.#state(org, stored),
+          after: await this.#state(org, { head: null, versionstamp: null }),
+        });
         const head = await this.#documents.write(
           org,
           { ...this.#stamp(stored, change), json: null },
           stored.versionstamp,
+          lines,
         );
         if (head === null) return undefined;
+        this.#journal.committed();
         this.#cache.put(org, head, null);
         return true;
       }));
@@ -145,6 +158,19 @@ class KvPolicies implements Policies {
     return head === null ? parsePolicy({}, this.#schemes) : await this.#load(DEFAULT_ORG, head);
   }
 
+  /** What the org lives under, for comparison: replacing it is how an unreadable one is mended. */
+  async #state(org: string, { head }: StoredHead): Promise<PolicyState> {
+    const revision = head === null || head === "unreadable" ? null : head.revision;
+    if (head === "unreadable") return { revision, document: undefined };
+    try {
+      const document = head === null ? await this.#inherited(org) : await this.#load(org, head);
+      return { revision, document };
+    } catch (error) {
+      if (!(error instanceof PolicyUnreadable)) throw error;
+      return { revision, document: undefined };
+    }
+  }
+
   /** A stored document, with the defaults of rules that are younger than it. */
   async #load(org: string, head: PolicyHead): Promise<PolicyDocument> {
     const document = await this.#documents.load(org, head);
@@ -174,8 +200,13 @@ class KvPolicies implements Policies {
       const stamp = this.#stamp(stored, change);
       // Compiled first, so that nothing is stored that cannot be used.
       const policy = this.#compile(document, org, stamp.revision);
-      const head = await this.#documents.write(org, { ...stamp, json }, stored.versionstamp);
+      const lines = policyLines(this.#journal, org, change, {
+        before: await this.#state(org, stored),
+        after: { revision: stamp.revision, document },
+      });
+      const head = await this.#documents.write(org, { ...stamp, json }, stored.versionstamp, lines);
       if (head === null) return undefined;
+      this.#journal.committed();
       this.#cache.put(org, head, policy);
       return { ...head, document };
     });
@@ -184,11 +215,18 @@ class KvPolicies implements Policies {
   /** Tries until nobody else was faster (undefined: somebody was). Throws PreconditionFailed. */
   async #retrying<T>(
     org: string,
-    { ifMatch }: Change,
+    { ifMatch, also }: Change,
     attempt: (stored: StoredHead) => Promise<T | undefined>,
   ): Promise<T> {
+    let tried: string | null | undefined;
     for (let i = 0; i < ATTEMPTS; i++) {
       const stored = await this.#documents.head(org);
+      if (also !== undefined && stored.versionstamp === tried) {
+        throw new PreconditionFailed(
+          `Cannot change the policy of ${org}: what was to change with it has changed meanwhile`,
+        );
+      }
+      tried = stored.versionstamp;
       const current = stored.head === null || stored.head === "unreadable"
         ? null
         : stored.head.revision;

@@ -92,16 +92,26 @@ export class PolicyDocuments {
 
   /**
    * Makes a revision the current one, provided the stored head still is
-   * `expected`; null: it is not. Throws StoreUnavailable.
+   * `expected` and what `also` checks holds; null: one of them does not. Throws
+   * StoreUnavailable.
+   * @param also adds to the commit that makes it the current one
    */
   async write(
     org: string,
     { revision, at, by, json }: NewRevision,
     expected: string | null,
+    also: (atomic: Deno.AtomicOperation) => void = () => {},
   ): Promise<PolicyHead | null> {
     const bytes = json === null ? null : new TextEncoder().encode(json);
     const pieces = bytes === null ? [] : await pack(bytes);
     const head = { revision, at, by, pieces: pieces.length, bytes: bytes?.length ?? 0 };
+    // Made first, so that nothing is stored if it cannot be.
+    const flip = this.kv.atomic()
+      .check({ key: keys.policy(org), versionstamp: expected })
+      .set(keys.policyRevision(org, revision), head);
+    if (json === null) flip.delete(keys.policy(org));
+    else flip.set(keys.policy(org), head);
+    also(flip);
     for (let i = 0; i < pieces.length; i += PIECES_AT_ONCE) {
       const atomic = this.kv.atomic();
       pieces.slice(i, i + PIECES_AT_ONCE).forEach((piece, offset) => {
@@ -109,11 +119,6 @@ export class PolicyDocuments {
       });
       await this.#step(org, head, () => atomic.commit());
     }
-    const flip = this.kv.atomic()
-      .check({ key: keys.policy(org), versionstamp: expected })
-      .set(keys.policyRevision(org, revision), head);
-    if (json === null) flip.delete(keys.policy(org));
-    else flip.set(keys.policy(org), head);
     const { ok } = await this.#step(org, head, () => flip.commit());
     if (ok) return head;
     await this.#guard("remove a policy's pieces", () => this.#removePieces(org, head));

@@ -4,6 +4,7 @@ import { monotonicFactory } from "ulid";
 import * as v from "valibot";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { StoreUnavailable } from "./errors.ts";
+import { type Journal, openJournal } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
@@ -44,18 +45,28 @@ const Stored = v.object({
   expires: v.nullable(v.string()),
 });
 
+export interface TokensOptions {
+  readonly now: Clock;
+  /** SHA-256 of the root token, from `ensureRootToken`; absent: there is none. */
+  readonly root?: string;
+  /** Where changes are written down. */
+  readonly journal?: Journal;
+  /** How long one answer of KV is waited for. */
+  readonly timeoutMs?: number;
+}
+
 interface Cached {
   readonly at: number;
   readonly token: Promise<StoredToken | null>;
 }
 
 /**
- * All methods throw StoreUnavailable where KV fails or takes longer than `timeoutMs`.
- * @param root SHA-256 of the root token, from `ensureRootToken`; absent: there is none
+ * Tokens in Deno KV. All methods throw StoreUnavailable where KV fails or takes
+ * longer than `timeoutMs`.
  */
 export function openTokens(
   kv: Deno.Kv,
-  { now, root, timeoutMs = STORE_TIMEOUT_MS }: { now: Clock; root?: string; timeoutMs?: number },
+  { now, root, journal = openJournal({ now }), timeoutMs = STORE_TIMEOUT_MS }: TokensOptions,
 ): Tokens {
   const cache = new LRUCache<string, Cached>({ max: CACHE_ENTRIES });
   const ulid = monotonicFactory();
@@ -102,12 +113,11 @@ export function openTokens(
         expires,
       };
       const byId = keys.tokenOfOrg(org, token.id);
-      const stored = await guard(
-        "store a token",
-        () =>
-          kv.atomic().check({ key: byId, versionstamp: null })
-            .set(keys.token(sha256), token).set(byId, sha256).commit(),
-      );
+      const atomic = kv.atomic().check({ key: byId, versionstamp: null })
+        .set(keys.token(sha256), token).set(byId, sha256);
+      const after = told(token);
+      journal.audit(atomic, { org, by, action: "token.created", target: token.id, after });
+      const stored = await guard("store a token", () => atomic.commit());
       if (!stored.ok) throw new StoreUnavailable("Cannot store the token: its id is taken");
       cache.delete(sha256);
       return { token, secret };
@@ -125,13 +135,18 @@ export function openTokens(
       return await guard("list tokens", () => listTokens(kv, org, { limit, before }));
     },
 
-    async remove(org, id) {
+    async remove(org, id, { by }) {
       const byId = keys.tokenOfOrg(org, id);
       const sha256 = await guard("remove a token", async () => {
-        const { value } = await kv.get(byId);
+        const { value, versionstamp } = await kv.get(byId);
         if (typeof value !== "string") return null;
-        await kv.atomic().delete(byId).delete(keys.token(value)).commit();
-        return value;
+        const token = readToken((await kv.get(keys.token(value))).value);
+        // Checked, so that of two who remove it at once one alone is told to have done so.
+        const atomic = kv.atomic().check({ key: byId, versionstamp })
+          .delete(byId).delete(keys.token(value));
+        const before = token === null ? null : told(token);
+        journal.audit(atomic, { org, by, action: "token.removed", target: id, before });
+        return (await atomic.commit()).ok ? value : null;
       });
       if (sha256 === null) return false;
       cache.delete(sha256);
@@ -181,6 +196,11 @@ async function listOrgs(kv: Deno.Kv): Promise<string[]> {
     if (next === undefined) return orgs;
     orgs.push(next);
   }
+}
+
+/** What the audit log tells of a token. */
+function told({ user, role, expires }: StoredToken) {
+  return { user, role, expires };
 }
 
 /** What cannot be read is no token. */

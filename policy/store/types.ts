@@ -32,6 +32,18 @@ export interface Change {
   readonly by: string;
   /** Revision that must be current (If-Match); absent: any. `*`: there must be one. */
   readonly ifMatch?: string;
+  /** Why, in the changer's words; for the audit log. */
+  readonly reason?: string;
+  /**
+   * What the audit log calls the change, instead of a changed policy. Webhooks
+   * are then told nothing of the policy: `also` tells them in its own words.
+   */
+  readonly audit?: Pick<AuditEntry, "action" | "target" | "before" | "after">;
+  /**
+   * Adds writes and checks to the commit; called anew for each attempt. Where a
+   * check of its own fails, the change throws PreconditionFailed.
+   */
+  readonly also?: (atomic: Deno.AtomicOperation) => void;
 }
 
 export interface Policies {
@@ -88,7 +100,7 @@ export interface Tokens {
   list(org: string, page: { limit: number; cursor?: string }): Promise<Page<StoredToken>>;
   get(org: string, id: string): Promise<StoredToken | null>;
   /** False: no such token. Takes effect at once in this process. */
-  remove(org: string, id: string): Promise<boolean>;
+  remove(org: string, id: string, change: { by: string }): Promise<boolean>;
   orgs(): Promise<string[]>;
 }
 
