@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { instantSchema } from "./duration.ts";
+import { durationSchema, instantSchema, parseDuration } from "./duration.ts";
 import { entrySchema } from "./entry.ts";
 import { isLegacy, translateLegacy } from "./legacy.ts";
 import { parsePattern, patternSchema } from "./pattern.ts";
@@ -37,6 +37,7 @@ export function documentSchema(schemes: VersionSchemes) {
     on_advisory_failure: v.optional(choice("deny", "allow", "stale"), "stale"),
     rules: v.optional(strict(ruleSchemas(schemes)), {}),
     exceptions: v.optional(v.array(exceptionSchema(schemes), "expected a list"), []),
+    approvals: v.optional(approvalsSchema(), {}),
     registries: v.optional(v.array(registrySchema(schemes), "expected a list"), []),
     webhooks: v.optional(v.array(webhookSchema(), "expected a list"), []),
   });
@@ -70,6 +71,36 @@ function exceptionSchema(schemes: VersionSchemes) {
     ),
     until: v.optional(instantSchema),
   });
+}
+
+/** How long an exception that somebody asked for lasts: unless the approver says, and at most. */
+function approvalsSchema() {
+  return v.pipe(
+    strict({
+      default: v.optional(durationSchema, "14d"),
+      maximum: v.optional(durationSchema, "90d"),
+    }),
+    v.forward(
+      v.check((given) => !(lengthOf(given.default) <= 0), "an exception that ends at once is none"),
+      ["default"],
+    ),
+    v.forward(
+      v.check(
+        (given) => !(lengthOf(given.default) > lengthOf(given.maximum)),
+        ({ input }) => `${input.default} is longer than the maximum, ${input.maximum}`,
+      ),
+      ["default"],
+    ),
+  );
+}
+
+/** Milliseconds; NaN for what is no age, which is said elsewhere. */
+function lengthOf(age: string): number {
+  try {
+    return parseDuration(age);
+  } catch {
+    return NaN;
+  }
 }
 
 function unwaivable(id: string, waivable: readonly string[]): string {

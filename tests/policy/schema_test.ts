@@ -53,6 +53,7 @@ Deno.test("the empty document is the one that an installation starts with", () =
       new_package: { level: "off", age: "30d", unknown: "deny" },
     },
     exceptions: [],
+    approvals: { default: "14d", maximum: "90d" },
     registries: [],
     webhooks: [],
   });
@@ -164,6 +165,20 @@ Deno.test("an exception names rules that can be waived: block cannot", () => {
   ]);
   assert.deepEqual(pointers({ exceptions: [{ purl, rules: ["yanked"], until: "soon" }] }), [
     "/exceptions/0/until",
+  ]);
+});
+
+Deno.test("exceptions that were asked for last no longer than the maximum, and for a while", () => {
+  const { approvals } = parsePolicy({ approvals: { maximum: "14d" } }, SCHEMES);
+  assert.deepEqual(approvals, { default: "14d", maximum: "14d" });
+  assert.deepEqual(faults({ approvals: { default: "15d", maximum: "2w" } }), [
+    "/approvals/default: 15d is longer than the maximum, 2w",
+  ]);
+  assert.deepEqual(pointers({ approvals: { maximum: "13d" } }), ["/approvals/default"]);
+  assert.deepEqual(pointers({ approvals: { default: "0" } }), ["/approvals/default"]);
+  assert.deepEqual(pointers({ approvals: { default: "soon" } }), ["/approvals/default"]);
+  assert.deepEqual(pointers({ approvals: { default: "1d", minimum: "1d" } }), [
+    "/approvals/minimum",
   ]);
 });
 
