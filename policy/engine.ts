@@ -3,6 +3,7 @@ import { advisoryMatcher } from "./advisories/affects.ts";
 import { securityFixes } from "./advisories/security_fix.ts";
 import { formatInstant } from "./duration.ts";
 import { compileExceptions, type Exceptions } from "./exceptions.ts";
+import { compileIdentity } from "./identities.ts";
 import { globMatcher, parsePattern } from "./pattern.ts";
 import { publishedUntil } from "./rules/freeze.ts";
 import { RULES } from "./rules/mod.ts";
@@ -53,6 +54,7 @@ export function compileDocument(document: PolicyDocument, options: CompileOption
     downloads: document.downloads,
     registries,
     webhooks: document.webhooks,
+    identities: document.identities.map(compileIdentity),
     auditOverride: rules.some(({ lifted }) => lifted),
     needs: needsOf(rules, byName.length === 0 ? null : judgeName),
     judgeName: byName.length === 0 ? null : judgeName,

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { durationSchema, instantSchema, parseDuration } from "./duration.ts";
 import { entrySchema } from "./entry.ts";
+import { identitySchema } from "./identities.ts";
 import { isLegacy, translateLegacy } from "./legacy.ts";
 import { parsePattern, patternSchema } from "./pattern.ts";
 import { RULES } from "./rules/mod.ts";
@@ -40,6 +41,10 @@ export function documentSchema(schemes: VersionSchemes) {
     approvals: v.optional(approvalsSchema(), {}),
     registries: v.optional(v.array(registrySchema(schemes), "expected a list"), []),
     webhooks: v.optional(v.array(webhookSchema(), "expected a list"), []),
+    identities: v.optional(
+      v.pipe(v.array(identitySchema(), "expected a list"), v.maxLength(100, "more than 100")),
+      [],
+    ),
   });
 }
 

@@ -221,6 +221,7 @@ export interface Policy {
   readonly downloads: "proxy" | "redirect" | "direct";
   readonly registries: readonly PrivateRegistry[];
   readonly webhooks: readonly Webhook[];
+  readonly identities: readonly WorkloadIdentity[];
   /** Whether npm's audit answer lifts `min_age` for a minute. */
   readonly auditOverride: boolean;
   /**
@@ -251,6 +252,16 @@ export interface Webhook {
   readonly events?: readonly ("refusal" | "warning" | "policy")[];
   /** Key that its messages are signed with. */
   readonly secret?: string;
+}
+
+/** Whose identity tokens (OIDC) an org takes for tokens of the role `client`. */
+export interface WorkloadIdentity {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Whether verified claims are those of a job that may come in. */
+  admits(claims: Readonly<Record<string, unknown>>): boolean;
+  /** `gha:acme/site`; null: the claims make no name. */
+  userOf(claims: Readonly<Record<string, unknown>>): string | null;
 }
 
 /** Who asks. */

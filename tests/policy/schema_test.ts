@@ -56,6 +56,7 @@ Deno.test("the empty document is the one that an installation starts with", () =
     approvals: { default: "14d", maximum: "90d" },
     registries: [],
     webhooks: [],
+    identities: [],
   });
 });
 
