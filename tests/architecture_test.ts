@@ -137,7 +137,8 @@ const rulesListed: Check = (tree) => {
 const ecosystemsListed: Check = (tree) => {
   const listed = imports("ecosystems/mod.ts", tree.get("ecosystems/mod.ts") ?? "");
   return [...tree.keys()]
-    .filter((path) => /^ecosystems\/\w+\/mod\.ts$/.test(path) && !listed.includes(path));
+    .filter((path) => /^ecosystems\/(?!lockfiles\/)\w+\/mod\.ts$/.test(path))
+    .filter((path) => !listed.includes(path));
 };
 
 /** A key written out where it is used: `kv.get(["policy", org])`, `{ prefix: ["policy"] }`. */
