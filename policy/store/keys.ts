@@ -31,6 +31,7 @@ export const keys = {
   /** A record in order of time (ULID): `StoredRecord`. */
   record: (kind: RecordKind, org: string, id: string) => [kind, org, id],
   records: (kind: RecordKind, org: string) => [kind, org],
+  recordsOfOrgs: (kind: RecordKind) => [kind],
   /** The same by package: `[version, user, code]`. */
   recordOfPackage: (
     kind: RecordKind,
@@ -99,6 +100,36 @@ export const keys = {
   allNews: () => ["news"],
   /** Work that one instance does at a time: who does it, and until when. */
   lease: (name: string) => ["lease", name],
+
+  /** Something handed out that turned out to be bad, by the id of the matter: `Alert`. */
+  alert: (org: string, id: string) => ["alert", org, id],
+  /** The ids of alerts in order of time (RFC 3339). */
+  alertInTime: (org: string, at: string, id: string) => ["alert_in_time", org, at, id],
+  alertsInTime: (org: string) => ["alert_in_time", org],
+
+  /** A wish for an exception: `ExceptionRequest`. */
+  request: (org: string, id: string) => ["request", org, id],
+  requests: (org: string) => ["request", org],
+  /** Those that wait for a decision: when that is over (Unix ms). */
+  openRequest: (org: string, id: string) => ["open_request", org, id],
+  openRequests: (org: string) => ["open_request", org],
+  /** Id of a client's last request for a release; `release` is a hash of its PURL. */
+  requestOf: (org: string, user: string, ip: string, release: string) => [
+    "request_of",
+    org,
+    user,
+    ip,
+    release,
+  ],
+  /** When one user or address has asked within the last hour: Unix ms, oldest first. */
+  requestTimes: (org: string, user: string, ip: string) => ["request_times", org, user, ip],
+
+  /** An exception that has ended, in order of time: `EndedException`. */
+  endedException: (org: string, id: string) => ["ended_exception", org, id],
+  endedExceptions: (org: string) => ["ended_exception", org],
+  /** Since when there is an exception, and whether its end was announced; by `entryId`. */
+  exceptionNotice: (org: string, id: string) => ["exception_notice", org, id],
+  exceptionNotices: (org: string) => ["exception_notice", org],
 
   /** What npm's advisories lift for one client: `Lifted[]`; lives for a minute. */
   lift: (org: string, user: string, ip: string) => ["lift", org, user, ip],
