@@ -4,6 +4,7 @@ import { OsvClient } from "./ecosystems/advisories/client.ts";
 import { Advisories } from "./ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "./ecosystems/mod.ts";
 import { AdvisoryStore } from "./policy/store/advisories.ts";
+import { openAudit } from "./policy/store/audit.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { keys } from "./policy/store/keys.ts";
 import { openLifts } from "./policy/store/lifts.ts";
@@ -36,6 +37,7 @@ const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: settings.r
 
 const journal = openJournal({ now });
 const policies = openPolicies(kv, { schemes: SCHEMES, now, journal });
+const audit = openAudit(kv);
 const tokens = openTokens(kv, { now, root: root.sha256, journal });
 
 const log: Log = (line) =>
@@ -51,7 +53,7 @@ const deps = wire({
   records,
   admin: lazily(async () => {
     const { createAdmin } = await import("./admin/app.ts");
-    return createAdmin({ policies, tokens, records, schemes: SCHEMES, now, report });
+    return createAdmin({ policies, tokens, records, audit, schemes: SCHEMES, now, report });
   }),
   lifts: openLifts(kv, { schemes: SCHEMES, now }),
   advisories: new Advisories({

@@ -1,6 +1,7 @@
 /** The admin API (`/admin/v1`, `/admin/openapi.json`): every route from one table. */
 import { type Context as HonoContext, Hono } from "@hono/hono";
 import { isOrgName } from "../policy/names.ts";
+import { AUDIT_ENDPOINTS } from "./audit.ts";
 import { admit } from "./caller.ts";
 import { type AdminDeps, type Endpoint, json } from "./endpoint.ts";
 import { entryEndpoints } from "./entries.ts";
@@ -27,6 +28,7 @@ export function createAdmin(deps: AdminDeps): Hono {
     ...entryEndpoints(schemas),
     ...TOKEN_ENDPOINTS,
     ...HISTORY_ENDPOINTS,
+    ...AUDIT_ENDPOINTS,
     {
       method: "GET",
       path: "/admin/openapi.json",

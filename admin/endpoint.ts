@@ -1,6 +1,6 @@
 /** What a route of the API is: one value from which both routing and its description are made. */
 import * as v from "valibot";
-import type { Policies, Records, Tokens } from "../policy/store/types.ts";
+import type { Audit, Policies, Records, Tokens } from "../policy/store/types.ts";
 import type { Role, VersionSchemes } from "../policy/types.ts";
 import { Problem } from "./problem.ts";
 import type { Caller } from "./caller.ts";
@@ -9,6 +9,7 @@ export interface AdminDeps {
   readonly policies: Policies;
   readonly tokens: Tokens;
   readonly records: Records;
+  readonly audit: Audit;
   readonly schemes: VersionSchemes;
   /** Unix ms. */
   readonly now: () => number;

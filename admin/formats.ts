@@ -79,12 +79,16 @@ function tableLine(line: readonly string[], widths: readonly number[]): string {
   return padded.join("  ").trimEnd() + "\n";
 }
 
-/** A value of a row as text; lists are joined by spaces. */
+/** A value of a row as text; plain lists are joined by spaces, what has members is JSON. */
 function textOf(row: object, column: string): string {
   const value: unknown = Reflect.get(row, column);
   if (value === undefined || value === null) return "";
-  if (Array.isArray(value)) return value.map(String).join(" ");
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value) && !value.some(isStructure)) return value.map(String).join(" ");
+  return isStructure(value) ? JSON.stringify(value) : String(value);
+}
+
+function isStructure(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function csvLine(fields: readonly string[]): string {

@@ -27,6 +27,7 @@ export function describe(endpoints: readonly Endpoint[], policySchemas: PolicySc
     Package: schemas.packageRow,
     User: schemas.userRow,
     Stats: schemas.stats,
+    AuditEntry: schemas.auditEntry,
     Problem: schemas.problem,
   };
   const config = {

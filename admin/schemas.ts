@@ -109,6 +109,30 @@ export const stats = v.strictObject({
   by_code: v.record(v.string(), count),
 });
 
+export const auditEntry = v.strictObject({
+  id: v.string(),
+  at: instant,
+  org: v.string(),
+  by: v.pipe(v.string(), v.description("A token's user, `root`, or `proxy`")),
+  action: v.string(),
+  target: v.pipe(
+    v.nullable(v.string()),
+    v.description("What was changed: an id or a PURL; null: the policy as a whole"),
+  ),
+  reason: v.nullable(v.string()),
+  before: v.pipe(v.unknown(), v.description("null: there was nothing; of a policy, its revision")),
+  after: v.pipe(v.unknown(), v.description("null: nothing is left")),
+  changes: v.pipe(
+    v.array(v.strictObject({
+      pointer: v.pipe(v.string(), v.description("JSON Pointer into the policy")),
+      before: v.optional(v.unknown()),
+      after: v.optional(v.unknown()),
+    })),
+    v.description("Members of the policy that differ"),
+  ),
+  truncated: v.pipe(v.boolean(), v.description("Whether there were more changes than are kept")),
+});
+
 export function listOf<const T extends v.GenericSchema>(item: T) {
   return v.strictObject({
     items: v.array(item),

@@ -5,6 +5,7 @@ import { Advisories } from "../ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "../ecosystems/mod.ts";
 import type { UpstreamLimits } from "../ecosystems/upstream.ts";
 import { AdvisoryStore } from "../policy/store/advisories.ts";
+import { openAudit } from "../policy/store/audit.ts";
 import { openJournal } from "../policy/store/journal.ts";
 import { openLifts } from "../policy/store/lifts.ts";
 import { openPolicies } from "../policy/store/policies.ts";
@@ -68,7 +69,14 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
   for (const [org, policy] of Object.entries(given)) {
     if (policy !== undefined) await policies.replace(org, policy, { by: "test" });
   }
-  const admin = createAdmin({ policies, tokens, records, schemes: SCHEMES, now });
+  const admin = createAdmin({
+    policies,
+    tokens,
+    records,
+    audit: openAudit(kv),
+    schemes: SCHEMES,
+    now,
+  });
   const advisories = new Advisories({
     client: options.osv === undefined ? null : new OsvClient(options.osv),
     store: new AdvisoryStore(kv),

@@ -28,7 +28,8 @@ export interface Span {
 }
 
 const MAX_TIME = 2 ** 48 - 1;
-const LARGEST_ID = "~";
+/** Greater than every ULID. */
+export const LARGEST_ID = "~";
 const GET_MANY = 10;
 const FETCH = 100;
 
@@ -42,7 +43,7 @@ export function spanOf(filter: Filter, reading: Reading): Span {
 }
 
 /** The smallest ULID of a millisecond. */
-function firstId(time: number): string {
+export function firstId(time: number): string {
   return encodeTime(Math.min(MAX_TIME, Math.max(0, Math.ceil(time))), 10) + "0".repeat(16);
 }
 

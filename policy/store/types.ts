@@ -191,16 +191,21 @@ export interface Lifts {
   peek(client: { org: string; user: string; ip: string }): Lift | null | undefined;
 }
 
-export type AuditAction =
-  | "policy.replaced"
-  | "policy.removed"
-  | "token.created"
-  | "token.removed"
-  | "exception.asked"
-  | "exception.approved"
-  | "exception.denied"
-  | "exception.expired"
-  | "break_glass";
+/** What the audit log calls a change. */
+export const AUDIT_ACTIONS = [
+  "policy.replaced",
+  "policy.removed",
+  "token.created",
+  "token.removed",
+  "exception.asked",
+  "exception.approved",
+  "exception.denied",
+  "exception.expired",
+  "alert.acknowledged",
+  "break_glass",
+] as const;
+
+export type AuditAction = typeof AUDIT_ACTIONS[number];
 
 /** A change somebody made. */
 export interface AuditEntry {
@@ -223,6 +228,27 @@ export interface AuditEntry {
   readonly changes: readonly { pointer: string; before?: unknown; after?: unknown }[];
   /** Whether there were more changes than an entry holds. */
   readonly truncated: boolean;
+}
+
+/** As it is read back: an instance of a later version may have its own actions. */
+export type AuditLine = Omit<AuditEntry, "action"> & { readonly action: string };
+
+export interface AuditQuery {
+  /** Unix ms, inclusive. */
+  readonly since?: number;
+  /** Unix ms, exclusive. */
+  readonly until?: number;
+  readonly action?: string;
+  readonly by?: string;
+}
+
+/** Who changed what. */
+export interface Audit {
+  /** Newest first. Throws CursorInvalid, StoreUnavailable. */
+  list(
+    org: string,
+    page: AuditQuery & { limit: number; cursor?: string },
+  ): Promise<Page<AuditLine>>;
 }
 
 /** What webhooks may be told of. */

@@ -16,6 +16,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   minLength: (value, expected) => typeof value !== "string" || value.length >= Number(expected),
   maxLength: (value, expected) => typeof value !== "string" || value.length <= Number(expected),
   minItems: (value, expected) => !Array.isArray(value) || value.length >= Number(expected),
+  maxItems: (value, expected) => !Array.isArray(value) || value.length <= Number(expected),
   not: (value, expected) => value !== member(expected, "const"),
   format: (value, expected) =>
     expected === "date-time" && typeof value === "string" && !Number.isNaN(Date.parse(value)),

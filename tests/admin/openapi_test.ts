@@ -10,6 +10,7 @@ const ROUTES = [
   "DELETE /admin/v1/orgs/{org}/tokens/{id}",
   "GET /admin/openapi.json",
   "GET /admin/v1/orgs",
+  "GET /admin/v1/orgs/{org}/audit",
   "GET /admin/v1/orgs/{org}/block",
   "GET /admin/v1/orgs/{org}/exceptions",
   "GET /admin/v1/orgs/{org}/installs",
@@ -135,7 +136,7 @@ Deno.test("every answer is as described", () =>
     await check("GET", `${org}/tokens`, { query: "?limit=2" });
     await check("DELETE", `${org}/tokens/{id}`, { id: token.id });
     await check("DELETE", `${org}/tokens/{id}`, { id: token.id });
-    for (const list of ["installs", "refusals", "packages", "users"]) {
+    for (const list of ["installs", "refusals", "packages", "users", "audit"]) {
       assert((await check("GET", `${org}/${list}`)).items.length > 0, list);
       await check("GET", `${org}/${list}`, { query: "?format=csv" });
       await check("GET", `${org}/${list}`, { query: "?format=jsonl" });

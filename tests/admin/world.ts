@@ -4,6 +4,7 @@ import { createAdmin } from "../../admin/app.ts";
 import { cargoVersions } from "../../ecosystems/cargo/versions.ts";
 import { npmVersions } from "../../ecosystems/npm/versions.ts";
 import { pypiVersions } from "../../ecosystems/pypi/versions.ts";
+import { openAudit } from "../../policy/store/audit.ts";
 import { openPolicies } from "../../policy/store/policies.ts";
 import { openRecords } from "../../policy/store/records.ts";
 import { ensureRootToken, openTokens } from "../../policy/store/tokens.ts";
@@ -73,6 +74,7 @@ export async function inWorld(
     policies: override(policies, broken.policies),
     tokens: override(tokens, broken.tokens),
     records,
+    audit: openAudit(kv),
     schemes,
     now,
     report: (error) => reported.push(error),
