@@ -1,8 +1,10 @@
 /** The whole proxy as a function of its dependencies: tested without a port. */
 import type { Ecosystem, RegistryRequest } from "../ecosystems/ecosystem.ts";
+import { readBody } from "./body.ts";
+import type { Check } from "./check.ts";
 import type { Deps } from "./deps.ts";
 import type { Client } from "./exchange.ts";
-import { NOT_FOUND, problemOf, READ_ONLY, RequestError, respond } from "./errors.ts";
+import { NOT_FOUND, type Problem, problemOf, READ_ONLY, respond } from "./errors.ts";
 import { serveHealth } from "./health.ts";
 import { type Identified, identify } from "./identity.ts";
 import { isUnknownOrg } from "./orgs.ts";
@@ -19,13 +21,19 @@ export interface ConnectionInfo {
 export type App = (request: Request, info?: ConnectionInfo) => Response | Promise<Response>;
 
 /** Names below the base that are the proxy's own. */
-const OWN = new Set(["admin", "why", "health", "setup", ""]);
+const OWN = new Set(["admin", "why", "health", "setup", "check", ""]);
 /** Clients that mean an npm package by a bare name; yarn 4 lets `got` name itself. */
 const NPM_FAMILY = /^(?:npm|pnpm|yarn|got|bun)\b/i;
 /** Deno's installer; a script's `fetch` in Deno has the same name, and an Accept-Language. */
 const DENO = /^deno\b/i;
 /** The file of an npm package whose name the proxy uses itself, as in `/npm/-/npm-11.0.0.tgz`. */
 const OWN_NAMED_FILE = /^\/([^/]+)\/-\/\1-[^/]+\.tgz$/;
+const POST_ONLY: Problem = {
+  status: 405,
+  code: "method_not_allowed",
+  message: "Send a lockfile or an SBOM by POST to have it checked.",
+  headers: { allow: "POST" },
+};
 const CORGI = "application/vnd.npm.install-v1+json";
 /** Largest request body of a registry client (npm's audit of a large tree). */
 const MAX_BODY = 8 * 1024 * 1024;
@@ -36,10 +44,11 @@ export function createApp(deps: Deps): App {
     for (const mount of ecosystem.mounts) mounts.set(mount, ecosystem);
   }
   const settings = { ...deps.settings, ecosystems: new Set(mounts.keys()) };
+  const check = checker(deps);
   return (request, info) => {
     const fail = (error: unknown) => failed(deps, request, error);
     const proceed = (identity: Identified) =>
-      route(deps, { mounts, identity, request, client: clientOf(identity, info) });
+      route(deps, { mounts, identity, request, client: clientOf(identity, info), check });
     try {
       const identity = identify(request, deps.tokens, settings);
       const response = identity instanceof Promise ? identity.then(proceed) : proceed(identity);
@@ -76,6 +85,14 @@ interface Asked {
   readonly identity: Identified;
   readonly request: Request;
   readonly client: Client;
+  readonly check: Check;
+}
+
+/** Loaded at the first request for it, to keep cold starts short. */
+function checker(deps: Deps): Check {
+  let loaded: Promise<Check> | undefined;
+  const load = async () => (await import("./check.ts")).createCheck(deps);
+  return async (asked) => await (await (loaded ??= load()))(asked);
 }
 
 function route(deps: Deps, asked: Asked): Response | Promise<Response> {
@@ -85,6 +102,8 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
     const ecosystem = mounts.get(identity.ecosystem);
     if (ecosystem !== undefined) return routeSubdomain(deps, asked, ecosystem);
   }
+  // Nobody posts to a package, so whoever does means this.
+  if (rest === "/check" && request.method === "POST") return asked.check(asked);
   const slash = rest.indexOf("/", 1);
   const first = slash < 0 ? rest.slice(1) : rest.slice(1, slash);
   const isPackage = slash < 0
@@ -92,6 +111,7 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
     : OWN_NAMED_FILE.test(rest);
   if (OWN.has(first) && !isPackage) {
     if (first === "admin") return deps.admin(withoutPrefix(request, identity));
+    if (first === "check" && slash < 0) return respond(POST_ONLY, { json: false });
     if (request.method !== "GET" && request.method !== "HEAD") {
       return respond(READ_ONLY, { json: false });
     }
@@ -128,6 +148,7 @@ function routeSubdomain(
   const { identity, request, client } = asked;
   const { rest, search } = identity;
   if (rest === "/health") return serveHealth(deps);
+  if (rest === "/check" && request.method === "POST") return asked.check(asked);
   if (rest.startsWith("/why/")) {
     return serveWhy(deps, { path: rest.slice(5), search, identity, client, request });
   }
@@ -171,7 +192,7 @@ function registry(
     identity,
     client,
     mount: bare ? `${origin}${prefix}/` : `${origin}${prefix}/${mount}/`,
-    body: () => readBody(request),
+    body: () => readBody(request, { maxBytes: MAX_BODY }),
   });
 }
 
@@ -198,28 +219,4 @@ function wantsPage(headers: Headers): boolean {
 function withoutPrefix(request: Request, { base, rest, search }: Identified): Request {
   if (base.prefix === "") return request;
   return new Request(new URL(`${rest}${search}`, request.url), request);
-}
-
-/** A registry client's request body, inflated, within bounds. Throws RequestError. */
-async function readBody(request: Request): Promise<Uint8Array<ArrayBuffer>> {
-  if (request.body === null) return new Uint8Array();
-  const zipped = request.headers.get("content-encoding") === "gzip";
-  const body = zipped ? request.body.pipeThrough(new DecompressionStream("gzip")) : request.body;
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body) {
-      size += chunk.length;
-      if (size > MAX_BODY) {
-        const message = `The body is larger than ${MAX_BODY} bytes.`;
-        throw new RequestError({ status: 413, code: "body_too_large", message });
-      }
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    if (cause instanceof RequestError) throw cause;
-    const message = "The body cannot be read.";
-    throw new RequestError({ status: 400, code: "body_invalid", message }, { cause });
-  }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }

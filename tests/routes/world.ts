@@ -12,7 +12,7 @@ export const BROWSER = {
   "user-agent": "Mozilla/5.0",
 };
 export const CURL = { accept: "*/*", "user-agent": "curl/8.0" };
-export const OWN = ["admin", "why", "health", "setup", "npm", "pypi", "cargo", "files"];
+export const OWN = ["admin", "why", "health", "setup", "check", "npm", "pypi", "cargo", "files"];
 
 /** All three registries with one package each, and npm packages named as the proxy's own routes. */
 export async function setting(options: ProxyOptions = {}) {

@@ -1,0 +1,199 @@
+/** The verdicts on what a lockfile names, by the same indexes and the same judgement as downloads. */
+import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
+import type { LockedEntry } from "../ecosystems/lockfiles/mod.ts";
+import { instant } from "../ecosystems/refusal.ts";
+import type { Action, Judgement, Policy, Verdict } from "../policy/types.ts";
+import type { Deps } from "./deps.ts";
+import { problemOf } from "./errors.ts";
+import { type Client, whyAddress } from "./exchange.ts";
+import type { Identified } from "./identity.ts";
+import { judgeIndex } from "./judgements.ts";
+import { NameRefused, sourceFor } from "./sources.ts";
+
+export interface CheckedEntry {
+  readonly purl: string;
+  readonly ecosystem: string;
+  readonly package: string;
+  readonly version: string;
+  /**
+   * `unknown`: it could not be judged, which counts as withheld.
+   * `unsupported`: a kind of package that this proxy does not serve.
+   */
+  readonly verdict: Action | "unknown" | "unsupported";
+  readonly code: string | null;
+  readonly reason: string | null;
+  /** RFC 3339: from then on it would pass; null: not known. */
+  readonly until: string | null;
+  readonly line: number | null;
+  /** Address of the page that explains it; null: there is none. */
+  readonly why: string | null;
+}
+
+export interface CheckAsked {
+  readonly identity: Identified;
+  readonly policy: Policy;
+  readonly client: Client;
+  /** Aborted: nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Indexes that are loaded at once for one file. */
+const AT_ONCE = 32;
+/** What is not judged by then is said to be unknown. */
+const DEADLINE_MS = 240_000;
+
+type Outcome = Pick<CheckedEntry, "verdict" | "code" | "reason" | "until">;
+
+/** Entries of one package, by their positions in the file. */
+interface Group {
+  readonly ecosystem: Ecosystem;
+  readonly name: string;
+  readonly positions: number[];
+}
+
+/** One result for each entry, in the same order. Throws nothing. */
+export async function checkEntries(
+  deps: Deps,
+  entries: readonly LockedEntry[],
+  asked: CheckAsked,
+): Promise<CheckedEntry[]> {
+  const outcomes: Outcome[] = entries.map(({ ecosystem }) => unsupported(ecosystem));
+  const groups = inOrder(deps, groupsOf(deps, entries), asked);
+  const end = deps.now() + DEADLINE_MS;
+  const rest = groups.values();
+  const work = async () => {
+    for (const group of rest) {
+      const judged = asked.signal.aborted || deps.now() >= end
+        ? () => LATE
+        : await checkGroup(deps, group, asked);
+      for (const position of group.positions) outcomes[position] = judged(entries[position]);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return entries.map((entry, position) => ({
+    purl: entry.purl,
+    ecosystem: entry.ecosystem,
+    package: entry.name,
+    version: entry.version,
+    ...outcomes[position],
+    line: entry.location?.line ?? null,
+    why: outcomes[position].verdict === "unsupported" ? null : whyAddress(asked, entry.purl),
+  }));
+}
+
+function groupsOf({ ecosystems }: Deps, entries: readonly LockedEntry[]): Group[] {
+  const known = new Map(ecosystems.map((ecosystem) => [ecosystem.id, ecosystem]));
+  const groups = new Map<string, Group>();
+  entries.forEach(({ ecosystem: id, name }, position) => {
+    const ecosystem = known.get(id);
+    if (ecosystem === undefined) return;
+    const key = `${id}\n${name}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { ecosystem, name, positions: [position] });
+    else group.positions.push(position);
+  });
+  return [...groups.values()];
+}
+
+/** Indexes at hand first: loading the others may push them out. */
+function inOrder(deps: Deps, groups: readonly Group[], { policy, identity }: CheckAsked): Group[] {
+  const isAtHand = ({ ecosystem, name }: Group) => {
+    try {
+      const source = sourceFor(deps, { ecosystem, name, policy, identity });
+      return deps.indexes.peek(name, { source, purpose: "file" }) !== undefined;
+    } catch {
+      return true; // refused without asking anybody
+    }
+  };
+  const { near = [], far = [] } = Object.groupBy(
+    groups,
+    (group) => isAtHand(group) ? "near" : "far",
+  );
+  return [...near, ...far];
+}
+
+/** How one package's versions are to be judged. */
+async function checkGroup(
+  deps: Deps,
+  { ecosystem, name }: Group,
+  { identity, policy, client }: CheckAsked,
+): Promise<(entry: LockedEntry) => Outcome> {
+  try {
+    if (ecosystem.versions.normalizeName(name) === null) {
+      const failure = unknown("name_invalid", `${ecosystem.title} has no such names`);
+      return () => failure;
+    }
+    const source = sourceFor(deps, { ecosystem, name, policy, identity });
+    const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
+    if (kept === null) {
+      const failure = unknown("not_found", `${ecosystem.title} has no such package`);
+      return () => failure;
+    }
+    const judgement = await judgeIndex(deps, { kept, policy, client });
+    return ({ version }) => versionOutcome(kept.value, judgement, { ecosystem, version });
+  } catch (error) {
+    const failure = failureOf(deps, error);
+    return () => failure;
+  }
+}
+
+function failureOf(deps: Deps, error: unknown): Outcome {
+  if (error instanceof NameRefused) return outcomeOf(error.verdict);
+  const { status, code, message } = problemOf(error);
+  if (status === 500) deps.log({ event: "failure", path: "/check", code, error: String(error) });
+  return unknown(code, message.replace(/\.$/, ""));
+}
+
+/**
+ * A version may have several files that are judged one by one (PyPI): it is
+ * withheld where all of them are.
+ */
+function versionOutcome(
+  { releases }: Index,
+  { verdicts }: Judgement,
+  { ecosystem, version }: { ecosystem: Ecosystem; version: string },
+): Outcome {
+  const { compare } = ecosystem.versions;
+  const own = verdicts.filter((_, position) => {
+    const stated = releases[position].version;
+    return stated === version || compare(stated, version) === 0;
+  });
+  if (own.length === 0) return unknown("not_found", `${ecosystem.title} has no such version`);
+  const denied = own.filter(({ action }) => action === "deny");
+  if (denied.length === own.length) return outcomeOf(denied.toSorted(byUntil)[0]);
+  if (denied.length > 0) {
+    const last = denied.toSorted(byUntil)[denied.length - 1];
+    const reason = `${denied.length} of ${own.length} files are withheld: ${last.message}`;
+    return { ...outcomeOf(last), verdict: "warn", reason };
+  }
+  return outcomeOf(own.find(({ action }) => action === "warn") ?? own[0]);
+}
+
+/** Those that pass soonest first, those of which nobody knows last. */
+function byUntil(a: Verdict, b: Verdict): number {
+  const [one, other] = [a.until ?? Infinity, b.until ?? Infinity];
+  return one === other ? 0 : one - other;
+}
+
+function outcomeOf({ action, code, message, until }: Verdict): Outcome {
+  return {
+    verdict: action,
+    code,
+    reason: code === null ? null : message,
+    until: until === null ? null : instant(until),
+  };
+}
+
+function unknown(code: string, reason: string): Outcome {
+  return { verdict: "unknown", code, reason, until: null };
+}
+
+function unsupported(ecosystem: string): Outcome {
+  const reason = `this proxy serves no packages of ${ecosystem}`;
+  return { verdict: "unsupported", code: "unsupported", reason, until: null };
+}
+
+const LATE: Outcome = unknown(
+  "not_checked",
+  `not judged within ${DEADLINE_MS / 60_000} minutes: check the file again`,
+);
