@@ -5,6 +5,7 @@ import { CursorInvalid } from "./errors.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { RecordKind } from "./keys.ts";
 import { entryOf, storedRecord } from "./record_entry.ts";
+import { listPackageNames, listRecordedOrgs } from "./record_names.ts";
 import { compileQuery } from "./record_query.ts";
 import { listPackages, listUsers } from "./record_rows.ts";
 import { type Reading, scan } from "./record_scan.ts";
@@ -63,6 +64,8 @@ export function openRecords(kv: Deno.Kv, options: RecordsOptions): Records {
     all: (kind, query) => scan(reading, kind, compileQuery(query, schemes)),
     packages: async (query, page) =>
       await listPackages(reading, compileQuery(query, schemes), page),
+    names: (org) => listPackageNames(reading, org),
+    orgs: (kind) => listRecordedOrgs(reading, kind),
     users: async (query, page) => await listUsers(reading, compileQuery(query, schemes), page),
     stats: (org, days) => readStats(reading, org, days),
     sweep: () => sweepCounters(reading),

@@ -119,6 +119,12 @@ export interface RecordQuery {
   readonly until?: number;
 }
 
+/** A package as its registry spells it. */
+export interface PackageName {
+  readonly ecosystem: string;
+  readonly package: string;
+}
+
 /** Distinct package and version. */
 export interface PackageRow {
   readonly ecosystem: string;
@@ -168,6 +174,10 @@ export interface Records {
     query: RecordQuery,
     page: { limit: number; cursor?: string },
   ): Promise<Page<PackageRow>>;
+  /** The packages an org has installed, each once. */
+  names(org: string): AsyncIterable<PackageName>;
+  /** Orgs with records of a kind, sorted. */
+  orgs(kind: RecordKind): Promise<string[]>;
   users(query: RecordQuery, page: { limit: number; cursor?: string }): Promise<Page<UserRow>>;
   /** Whole days, from the counters. */
   stats(org: string, days: { since?: number; until?: number }): Promise<Stats>;
