@@ -10,6 +10,7 @@ import { describe } from "./openapi.ts";
 import { ORG_ENDPOINTS } from "./orgs.ts";
 import { policyEndpoints } from "./policies.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
+import { SBOM_ENDPOINTS } from "./sbom.ts";
 import { policySchemas } from "./schemas.ts";
 import { TOKEN_ENDPOINTS } from "./tokens.ts";
 
@@ -29,6 +30,7 @@ export function createAdmin(deps: AdminDeps): Hono {
     ...TOKEN_ENDPOINTS,
     ...HISTORY_ENDPOINTS,
     ...AUDIT_ENDPOINTS,
+    ...SBOM_ENDPOINTS,
     {
       method: "GET",
       path: "/admin/openapi.json",

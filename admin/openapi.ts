@@ -28,6 +28,7 @@ export function describe(endpoints: readonly Endpoint[], policySchemas: PolicySc
     User: schemas.userRow,
     Stats: schemas.stats,
     AuditEntry: schemas.auditEntry,
+    Bom: schemas.bom,
     Problem: schemas.problem,
   };
   const config = {

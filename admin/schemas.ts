@@ -109,6 +109,27 @@ export const stats = v.strictObject({
   by_code: v.record(v.string(), count),
 });
 
+const properties = v.array(v.strictObject({ name: v.string(), value: v.string() }));
+
+/** As much of CycloneDX 1.6 as is written. */
+export const bom = v.strictObject({
+  bomFormat: v.literal("CycloneDX"),
+  specVersion: v.literal("1.6"),
+  serialNumber: v.pipe(v.string(), v.description("Another for each answer")),
+  version: v.literal(1),
+  metadata: v.looseObject({ timestamp: instant }),
+  components: v.array(v.strictObject({
+    type: v.literal("library"),
+    "bom-ref": v.pipe(v.string(), v.description("The PURL")),
+    group: v.optional(v.string()),
+    name: v.string(),
+    version: v.string(),
+    hashes: v.optional(v.array(v.strictObject({ alg: v.literal("SHA-256"), content: v.string() }))),
+    purl: v.string(),
+    properties,
+  })),
+});
+
 export const auditEntry = v.strictObject({
   id: v.string(),
   at: instant,

@@ -1,5 +1,6 @@
 import { decodeTime } from "ulid";
 import { purl } from "../purl.ts";
+import type { StoredRecord } from "../types.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { CursorInvalid } from "./errors.ts";
 import { keys } from "./keys.ts";
@@ -7,7 +8,7 @@ import { type Facts, factsOfPackageEntry, factsOfUserEntry } from "./record_entr
 import type { Filter } from "./record_query.ts";
 import { getRecords, type Reading, spanOf } from "./record_scan.ts";
 import { guardedList } from "./timeout.ts";
-import type { PackageRow, Page, UserRow } from "./types.ts";
+import type { ComponentRow, PackageRow, Page, UserRow } from "./types.ts";
 
 /**
  * Installs added up by package and by user. The indexes are sorted by those, so
@@ -44,6 +45,16 @@ export async function listPackages(
   filter: Filter,
   page: PageOf,
 ): Promise<Page<PackageRow>> {
+  const { items, cursor } = await listComponents(reading, filter, page);
+  return { items: items.map(({ file: _file, ...row }) => row), cursor };
+}
+
+/** The same, with the file handed out last. Throws CursorInvalid. */
+export async function listComponents(
+  reading: Reading,
+  filter: Filter,
+  page: PageOf,
+): Promise<Page<ComponentRow>> {
   const after = page.cursor === undefined ? null : decodeCursor("packages", page.cursor, 3);
   const rows: { ecosystem: string; name: string; sums: VersionSums }[] = [];
   for await (const { ecosystem, name, versions } of sumPackages(reading, filter, after)) {
@@ -59,7 +70,7 @@ export async function listPackages(
   const taken = rows.slice(0, page.limit);
   const last = taken[taken.length - 1];
   return {
-    items: await packageRows(reading, filter.org, taken),
+    items: await componentRows(reading, filter.org, taken),
     cursor: rows.length > page.limit && last !== undefined
       ? encodeCursor("packages", [last.ecosystem, last.name, last.sums.version])
       : null,
@@ -67,11 +78,11 @@ export async function listPackages(
 }
 
 /** Name and PURL are taken from the latest record: the index has the normalised name only. */
-async function packageRows(
+async function componentRows(
   reading: Reading,
   org: string,
   rows: readonly { ecosystem: string; name: string; sums: VersionSums }[],
-): Promise<PackageRow[]> {
+): Promise<ComponentRow[]> {
   const ids = rows.map((row) => row.sums.lastId);
   const records = await getRecords(reading, "install", org, ids);
   return rows.map(({ ecosystem, name, sums }, at) => ({
@@ -82,7 +93,14 @@ async function packageRows(
       purl(reading.schemes.get(ecosystem)?.purlType ?? ecosystem, name, sums.version),
     ...timesOf(sums),
     users: [...sums.users].sort(),
+    ...fileOf(records[at]),
   }));
+}
+
+function fileOf(record: StoredRecord | null): Pick<ComponentRow, "file"> {
+  if (record === null) return {};
+  const { filename: name, sha256 } = record;
+  return { file: { name, ...(sha256 === undefined ? {} : { sha256 }) } };
 }
 
 async function* sumPackages(

@@ -7,7 +7,7 @@ import type { RecordKind } from "./keys.ts";
 import { entryOf, storedRecord } from "./record_entry.ts";
 import { listPackageNames, listRecordedOrgs } from "./record_names.ts";
 import { compileQuery } from "./record_query.ts";
-import { listPackages, listUsers } from "./record_rows.ts";
+import { listComponents, listPackages, listUsers } from "./record_rows.ts";
 import { type Reading, scan } from "./record_scan.ts";
 import { readStats, sweepCounters } from "./stats.ts";
 import { STORE_TIMEOUT_MS } from "./timeout.ts";
@@ -66,6 +66,8 @@ export function openRecords(kv: Deno.Kv, options: RecordsOptions): Records {
       await listPackages(reading, compileQuery(query, schemes), page),
     names: (org) => listPackageNames(reading, org),
     orgs: (kind) => listRecordedOrgs(reading, kind),
+    components: async (query, page) =>
+      await listComponents(reading, compileQuery(query, schemes), page),
     users: async (query, page) => await listUsers(reading, compileQuery(query, schemes), page),
     stats: (org, days) => readStats(reading, org, days),
     sweep: () => sweepCounters(reading),

@@ -138,6 +138,16 @@ export interface PackageRow {
   readonly users: readonly string[];
 }
 
+/** A package and version as a bill of materials lists it. */
+export interface ComponentRow extends PackageRow {
+  /** The file handed out last; absent: its record has expired meanwhile. */
+  readonly file?: {
+    readonly name: string;
+    /** Absent: it was not read on its way (a redirect). */
+    readonly sha256?: string;
+  };
+}
+
 export interface UserRow {
   readonly user: string;
   readonly count: number;
@@ -178,6 +188,11 @@ export interface Records {
   names(org: string): AsyncIterable<PackageName>;
   /** Orgs with records of a kind, sorted. */
   orgs(kind: RecordKind): Promise<string[]>;
+  /** The same, with the file handed out last. */
+  components(
+    query: RecordQuery,
+    page: { limit: number; cursor?: string },
+  ): Promise<Page<ComponentRow>>;
   users(query: RecordQuery, page: { limit: number; cursor?: string }): Promise<Page<UserRow>>;
   /** Whole days, from the counters. */
   stats(org: string, days: { since?: number; until?: number }): Promise<Stats>;

@@ -18,6 +18,7 @@ const ROUTES = [
   "GET /admin/v1/orgs/{org}/policy",
   "GET /admin/v1/orgs/{org}/policy/history",
   "GET /admin/v1/orgs/{org}/refusals",
+  "GET /admin/v1/orgs/{org}/sbom",
   "GET /admin/v1/orgs/{org}/stats",
   "GET /admin/v1/orgs/{org}/tokens",
   "GET /admin/v1/orgs/{org}/users",
@@ -144,6 +145,7 @@ Deno.test("every answer is as described", () =>
       await check("GET", `${org}/${list}`, { token: null });
       await check("GET", `${org}/${list}`, { token: secrets.client });
     }
+    await check("GET", `${org}/sbom`);
     await check("GET", `${org}/stats`);
     await check("GET", "/admin/v1/orgs");
 
