@@ -91,10 +91,12 @@ export function outgoingFault(address: string, allow: readonly string[]): string
   if (url === null || !/^https?:$/.test(url.protocol)) return "expected an absolute https address";
   if (url.username !== "" || url.password !== "") return "expected an address without credentials";
   if (isAllowedHost(url, allow)) return null;
-  if (url.protocol !== "https:") return "expected an https address: others must be allowed by host";
+  if (url.protocol !== "https:") {
+    return "expected an https address, or a host that the operator allows";
+  }
   const host = hostOf(url);
   const reachable = isIpAddress(host) ? isPublicAddress(host) : !LOCAL_NAMES.test(host);
-  return reachable ? null : "expected a public address: private hosts must be allowed one by one";
+  return reachable ? null : "expected a public address, or a host that the operator allows";
 }
 
 /** A dot at the end means the same name. */

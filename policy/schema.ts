@@ -19,7 +19,16 @@ export const MAX_DOCUMENT_BYTES = 5 * 1024 * 1024;
 const MAX_FAULTS = 1_000;
 
 /** What a webhook may ask to be told of; all of it by default. */
-export const WEBHOOK_EVENTS = ["refusal", "warning", "policy"] as const;
+export const WEBHOOK_EVENTS = [
+  "refusal",
+  "warning",
+  "alert",
+  "exception",
+  "policy",
+  "break_glass",
+] as const;
+/** Whose form its messages have; `json` by default. */
+export const WEBHOOK_FORMATS = ["json", "slack", "teams", "discord"] as const;
 
 type AnyRule = (typeof RULES)[number];
 type RuleSchemas = { [R in AnyRule as R["id"]]: ReturnType<R["settings"]> };
@@ -166,6 +175,7 @@ function webhookSchema() {
       ),
     ),
     events: v.optional(v.array(choice(...WEBHOOK_EVENTS), "expected a list")),
+    format: v.optional(choice(...WEBHOOK_FORMATS)),
     secret: v.optional(v.pipe(
       v.string("expected a text"),
       v.maxLength(1_000, "longer than 1000 characters"),

@@ -76,6 +76,8 @@ export interface Advisory {
   readonly reviewed: boolean;
   /** null: it states none. */
   readonly severity: Severity | null;
+  /** One line in the database's words; absent: it has none. */
+  readonly summary?: string;
   /** Affected besides `ranges`, one by one. */
   readonly versions: readonly string[];
   readonly ranges: readonly AdvisoryRange[];
@@ -249,10 +251,20 @@ export interface Policy {
 export interface Webhook {
   readonly url: string;
   /** What it is told of; absent: everything. */
-  readonly events?: readonly ("refusal" | "warning" | "policy")[];
+  readonly events?: readonly WebhookEvent[];
+  /** Whose form its messages have; absent: `json`. */
+  readonly format?: "json" | "slack" | "teams" | "discord";
   /** Key that its messages are signed with. */
   readonly secret?: string;
 }
+
+export type WebhookEvent =
+  | "refusal"
+  | "warning"
+  | "alert"
+  | "exception"
+  | "policy"
+  | "break_glass";
 
 /** Whose identity tokens (OIDC) an org takes for tokens of the role `client`. */
 export interface WorkloadIdentity {

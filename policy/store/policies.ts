@@ -1,7 +1,8 @@
 import { decodeTime, monotonicFactory } from "ulid";
 import { compileDocument } from "../engine.ts";
 import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument } from "../schema.ts";
-import type { Policy, VersionSchemes } from "../types.ts";
+import type { Policy, VersionSchemes, Webhook } from "../types.ts";
+import { webhookFaults } from "../webhooks.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { PolicyInvalid, PolicyUnreadable, PreconditionFailed, StoreUnavailable } from "./errors.ts";
 import { type Journal, openJournal } from "./journal.ts";
@@ -26,6 +27,8 @@ export interface PoliciesOptions {
   readonly now: Clock;
   /** Where changes are written down; one that tells nobody by default. */
   readonly journal?: Journal;
+  /** Hosts that webhooks may use besides public https addresses: see `isAllowedHost`; none by default. */
+  readonly webhookAllow?: readonly string[];
   /** How long one answer of KV is waited for. */
   readonly timeoutMs?: number;
 }
@@ -50,6 +53,7 @@ class KvPolicies implements Policies {
   readonly #schemes: VersionSchemes;
   readonly #now: Clock;
   readonly #journal: Journal;
+  readonly #webhookAllow: readonly string[];
   readonly #builtIn: Policy;
   readonly #ulid = monotonicFactory();
   /** The last write of each org that is under way: writers of one process wait for each other. */
@@ -61,6 +65,7 @@ class KvPolicies implements Policies {
     this.#schemes = schemes;
     this.#now = now;
     this.#journal = options.journal ?? openJournal({ now });
+    this.#webhookAllow = options.webhookAllow ?? [];
     this.#cache = new PolicyCache(this.#documents, { schemes, now });
     this.#builtIn = this.#compile(parsePolicy({}, schemes), DEFAULT_ORG, BUILT_IN_REVISION);
   }
@@ -91,7 +96,7 @@ class KvPolicies implements Policies {
 
   replace(org: string, document: unknown, change: Change): Promise<PolicyRevision> {
     return this.#serially(org, () => {
-      const draft = this.#draft(document);
+      const draft = this.#draft(document, []);
       return this.#store(org, change, () => Promise.resolve(draft));
     });
   }
@@ -105,7 +110,7 @@ class KvPolicies implements Policies {
       this.#store(org, options, async (stored) => {
         const own = readable(org, stored);
         const current = own === null ? await this.#inherited(org) : await this.#load(org, own);
-        return this.#draft(change({ ...current }));
+        return this.#draft(change({ ...current }), current.webhooks);
       }));
   }
 
@@ -181,8 +186,12 @@ class KvPolicies implements Policies {
     }
   }
 
-  #draft(input: unknown): Draft {
+  /** @param known webhooks that need no second look */
+  #draft(input: unknown, known: readonly Webhook[]): Draft {
     const document = parsePolicy(input, this.#schemes);
+    const allow = this.#webhookAllow;
+    const faults = webhookFaults(document.webhooks, { allow, known, input });
+    if (faults.length > 0) throw new PolicyInvalid(faults);
     const json = JSON.stringify(document);
     const bytes = new TextEncoder().encode(json).length;
     if (bytes <= MAX_DOCUMENT_BYTES) return { document, json };

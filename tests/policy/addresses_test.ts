@@ -128,8 +128,8 @@ Deno.test("no IPv6 address outside 2000::/3 is public but those that hold an IPv
 const MESSAGES = {
   url: "expected an absolute https address",
   credentials: "expected an address without credentials",
-  https: "expected an https address: others must be allowed by host",
-  private: "expected a public address: private hosts must be allowed one by one",
+  https: "expected an https address, or a host that the operator allows",
+  private: "expected a public address, or a host that the operator allows",
 };
 
 Deno.test("an address to call is https, without credentials and not private, whatever its spelling", () => {

@@ -1,0 +1,58 @@
+/** The webhooks of a policy: which may be stored, who is who, and what each wants to hear. */
+import { createHash } from "node:crypto";
+import { outgoingFault } from "./addresses.ts";
+import type { Fault } from "./store/errors.ts";
+import { pointerOf } from "./tree.ts";
+import type { Webhook, WebhookEvent } from "./types.ts";
+
+/** What is told to all of them is stored once for each, in one commit. */
+export const MAX_WEBHOOKS = 10;
+
+/**
+ * What is wrong with webhooks that are about to be stored. Checked there and
+ * not where documents are read, so that none becomes unreadable when the
+ * operator allows less than before.
+ * @param allow hosts that may be private: see `isAllowedHost`
+ * @param known webhooks that are stored already, which stay as they are
+ * @param input the document as it was sent, for pointers into it
+ */
+export function webhookFaults(
+  webhooks: readonly Webhook[],
+  { allow, known, input }: {
+    allow: readonly string[];
+    known: readonly Webhook[];
+    input: unknown;
+  },
+): Fault[] {
+  const urls = new Set(known.map(({ url }) => url));
+  const faults = webhooks.flatMap(({ url }, i) => {
+    const fault = urls.has(url) ? null : outgoingFault(url, allow);
+    return fault === null ? [] : [{ pointer: pointerTo(input, url, i), detail: fault }];
+  });
+  if (webhooks.length <= MAX_WEBHOOKS) return faults;
+  return [...faults, {
+    pointer: pointerOf(["webhooks"]),
+    detail: `more than ${MAX_WEBHOOKS} webhooks`,
+  }];
+}
+
+/** thinkst/package-proxy's document names its webhooks' addresses at the top. */
+function pointerTo(input: unknown, url: string, position: number): string {
+  const members = typeof input === "object" && input !== null ? Object.entries(input) : [];
+  const top = members.find(([, value]) => value === url);
+  return pointerOf(top === undefined ? ["webhooks", String(position), "url"] : [top[0]]);
+}
+
+/**
+ * Names a webhook in the database: equal as long as its messages go to the same
+ * place in the same form. A new secret is the same webhook still; what waits
+ * for it is signed with the new one.
+ */
+export function webhookId({ url, format = "json", secret }: Webhook): string {
+  const text = JSON.stringify([url, format, secret !== undefined]);
+  return createHash("sha256").update(text).digest("base64url").slice(0, 22);
+}
+
+export function wants({ events }: Webhook, event: WebhookEvent): boolean {
+  return events === undefined || events.includes(event);
+}
