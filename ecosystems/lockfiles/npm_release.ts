@@ -1,0 +1,91 @@
+/** One release of an npm package, as the lockfiles of npm's clients name it. */
+import { type Collector, shown, shownAddress } from "./locked.ts";
+
+export interface NpmRelease {
+  readonly name: string;
+  readonly version: string;
+  /** Where the file says it is downloaded from. */
+  readonly address?: string;
+  readonly line: number | null;
+  readonly integrity?: string;
+  readonly source?: "registry";
+}
+
+/**
+ * An entry, or why it is none. A client downloads what the address says, so an
+ * address of another release than the one stated gives both: a lockfile with
+ * such an entry is how a project is made to install something else
+ * (https://snyk.io/blog/why-npm-lockfiles-can-be-a-security-blindspot-for-injecting-malicious-modules/).
+ */
+export function addNpm(collector: Collector, release: NpmRelease): void {
+  const { name, version, address = "", line, integrity } = release;
+  const elsewhere = address === "" ? null : notRegistry(address);
+  if (elsewhere !== null) return collector.skip(`${name}@${shown(version)}`, elsewhere);
+  if (!/^https?:/i.test(address)) {
+    return collector.add({ type: "npm", name, version, line, integrity, source: release.source });
+  }
+  const served = servedBy(address, { name, version });
+  if (served === null) {
+    return collector.skip(
+      `${name}@${shown(version)}`,
+      `is from an address that is no registry's (${shownAddress(address)})`,
+    );
+  }
+  const source = "registry";
+  collector.add({ type: "npm", name, version, line, integrity, source });
+  if (served.name !== name || served.version !== version) {
+    collector.add({ type: "npm", ...served, line, source });
+  }
+}
+
+/** Why an address or a version's protocol is no registry's; null: it may be one. */
+export function notRegistry(address: string): string | null {
+  const shownAs = () => shownAddress(address.replace(/^(?:file|link|portal|workspace|git):/, ""));
+  if (/^workspace:/.test(address)) return `is a workspace of the project (${shownAs()})`;
+  if (/^(?:link|portal):/.test(address)) return `is a link (${shownAs()})`;
+  if (/^(?:file:|\.{0,2}\/|~\/)/.test(address)) return `is a file of the project (${shownAs()})`;
+  if (GIT.test(address)) return `is from git (${shownAs()})`;
+  return null;
+}
+
+const GIT =
+  /^(?:git[+:@]|github:|gitlab:|bitbucket:|gist:|ssh:)|^https?:\/\/(?:codeload\.github\.com\/|(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)\/[^?#]*(?:\/(?:archive|tarball|get)\/|\.git))|^https?:[^?#]*\.git(?:[?#]|$)|^[\w.-]+\/[\w.-]+#/;
+
+/** `/<name>/-/<base>-<version>.tgz`; some put the scope or the version before the file, too. */
+const TARBALL = /\/((?:@[^/]+\/)?[^/]+)\/-\/(?:@[^/]+\/|[^/]+\/)?([^/]+)\.tgz$/;
+
+interface Stated {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Which release an address of a registry holds; null: it looks like no registry's. */
+function servedBy(address: string, stated: Stated): Stated | null {
+  const path = pathOf(address);
+  if (path === null) return null;
+  const [, name, file] = TARBALL.exec(path) ?? [];
+  if (name === undefined) return otherShape(path, stated) ? stated : null;
+  const base = name.slice(name.indexOf("/") + 1);
+  return file.startsWith(`${base}-`) ? { name, version: file.slice(base.length + 1) } : null;
+}
+
+/** GitHub's `/download/<name>/<version>/<hash>`, JSR's `/~/11/<name>/<version>.tgz`. */
+function otherShape(path: string, { name, version }: Stated): boolean {
+  const at = path.indexOf(`/${name}/${version}`);
+  if (at < 0) return false;
+  return /^(?:\.tgz|\/[0-9a-f]{32,128})$/.test(path.slice(at + name.length + version.length + 2));
+}
+
+function pathOf(address: string): string | null {
+  try {
+    return decodeURIComponent(new URL(address).pathname);
+  } catch {
+    return null;
+  }
+}
+
+/** `name@rest`, the name with its scope; null: there is no `@`. */
+export function splitSpec(spec: string): [name: string, rest: string] | null {
+  const at = spec.indexOf("@", 1);
+  return at < 0 ? null : [spec.slice(0, at), spec.slice(at + 1)];
+}
