@@ -4,7 +4,7 @@ import { LRUCache } from "lru-cache";
 import { type AdvisoryAnswer, type RecordVersion } from "../../policy/store/advisory_pack.ts";
 import type { AdvisoryStore, BulkHead } from "../../policy/store/advisories.ts";
 import { advisoryFor, AdvisoryUnreadable } from "../../policy/advisories/record.ts";
-import type { Advisory, AdvisoryState, Facts } from "../../policy/types.ts";
+import type { Advisory, AdvisoryState, Facts, PackageAdvisories } from "../../policy/types.ts";
 import type { Ecosystem, Index } from "../ecosystem.ts";
 import {
   type AdvisorySource,
@@ -114,6 +114,24 @@ export class Advisories implements AdvisorySource {
     return this.#held.get(one.key)?.facts ?? this.#without(null);
   }
 
+  /**
+   * What is known of packages that nobody has just asked for, renewed where it
+   * is a quarter of an hour old; null: nobody collects advisories of such
+   * packages. For those who can wait: for minutes if the database is slow.
+   * Throws nothing.
+   */
+  async known(
+    packages: readonly { readonly ecosystem: string; readonly name: string }[],
+  ): Promise<(PackageAdvisories | null)[]> {
+    return await Promise.all(packages.map(async ({ ecosystem, name }) => {
+      const one = this.#packageNamed(ecosystem, name);
+      if (one === null) return null;
+      const held = this.#held.get(one.key);
+      if (held === undefined || this.#parts.now() >= held.refreshAt) await this.#flight(one);
+      return (this.#held.get(one.key)?.facts ?? this.#without(null)).advisories;
+    }));
+  }
+
   /** Resolves when nothing is under way. */
   async settled(): Promise<void> {
     while (this.#flights.size > 0) await Promise.all(this.#flights.values());
@@ -136,19 +154,24 @@ export class Advisories implements AdvisorySource {
     const known = this.#packages.get(index);
     if (known !== undefined) return known;
     const id = index.releases[0]?.ecosystem;
-    const ecosystem = id === undefined ? undefined : this.#ecosystems.get(id);
-    const name = ecosystem?.versions.normalizeName(index.name) ?? null;
+    const one = id === undefined ? null : this.#packageNamed(id, index.name);
+    if (one !== null) this.#packages.set(index, one);
+    return one;
+  }
+
+  /** @param spelled the name as the registry spells it */
+  #packageNamed(id: string, spelled: string): Package | null {
+    const ecosystem = this.#ecosystems.get(id);
+    const name = ecosystem?.versions.normalizeName(spelled) ?? null;
     if (ecosystem?.osv === undefined || name === null) return null;
     const { osv, versions } = ecosystem;
-    const one: Package = {
-      key: `${ecosystem.id}\n${name}`,
-      ecosystem: ecosystem.id,
+    return {
+      key: `${id}\n${name}`,
+      ecosystem: id,
       name,
-      query: { ecosystem: osv.ecosystem, name: osv.name?.(index.name) ?? index.name },
+      query: { ecosystem: osv.ecosystem, name: osv.name?.(spelled) ?? spelled },
       isNamed: (other) => versions.normalizeName(other) === name,
     };
-    this.#packages.set(index, one);
-    return one;
   }
 
   /** Asks for a package once, however many wait for it. Throws nothing. */

@@ -8,6 +8,9 @@ export class AdvisoryUnreadable extends Error {
   override readonly name = "AdvisoryUnreadable";
 }
 
+/** It is kept beside every package it speaks of. */
+const MAX_SUMMARY = 200;
+
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000));
 
 /** Ids go into addresses, so they are held to what ids look like. */
@@ -51,6 +54,7 @@ const recordSchema = v.looseObject({
   id: idSchema,
   modified: instantSchema,
   withdrawn: v.nullish(instantSchema),
+  summary: v.nullish(v.string()),
   severity: v.nullish(severitySchema),
   affected: v.nullish(v.array(affectedSchema)),
   database_specific: v.nullish(specificSchema),
@@ -91,6 +95,7 @@ export function advisoryFor(
     malware: record.id.startsWith("MAL-"),
     reviewed: isReviewed(record),
     severity: severityOf(record, affected),
+    ...(record.summary ? { summary: record.summary.slice(0, MAX_SUMMARY) } : {}),
     versions: [...new Set(affected.flatMap(({ versions }) => versions ?? []))],
     ranges,
     fixed: [

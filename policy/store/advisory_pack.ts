@@ -47,6 +47,7 @@ const answerSchema = v.object({
     malware: v.boolean(),
     reviewed: v.boolean(),
     severity: v.nullable(v.picklist(["low", "medium", "high", "critical"])),
+    summary: v.optional(v.string()),
     versions: v.array(v.string()),
     ranges: v.array(v.object({ events: v.array(eventSchema) })),
     fixed: v.array(v.string()),
