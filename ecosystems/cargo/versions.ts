@@ -2,6 +2,7 @@
 import parse from "semver/parse";
 import Range from "semver/range";
 import type { VersionScheme } from "../../policy/types.ts";
+import { comparePlain, plainVersion } from "../plain_version.ts";
 
 const OPTIONS = { includePrerelease: true } as const;
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -24,6 +25,9 @@ export const cargoVersions: VersionScheme = {
   },
 
   compare(a, b) {
+    const plainA = plainVersion(a);
+    const plainB = plainA && plainVersion(b);
+    if (plainA && plainB) return comparePlain(plainA, plainB);
     const left = parse(a);
     const right = parse(b);
     if (left === null || right === null) {
@@ -46,11 +50,13 @@ export const cargoVersions: VersionScheme = {
   exact: (version) => `=${version}`,
 
   major(version) {
-    const parsed = parse(version);
+    const parsed = plainVersion(version) ?? parse(version);
     return parsed === null ? version : String(parsed.major);
   },
 
   isPrerelease(version) {
+    const plain = plainVersion(version);
+    if (plain) return plain.channel !== null;
     return (parse(version)?.prerelease.length ?? 0) > 0;
   },
 };

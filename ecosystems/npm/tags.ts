@@ -1,4 +1,3 @@
-import type { VersionScheme } from "../../policy/types.ts";
 import { npmVersions } from "./versions.ts";
 
 /**
@@ -25,17 +24,19 @@ export function visibleTags(
 
 function substitute(tag: string, version: string, visible: readonly string[]): string | null {
   const { compare, isPrerelease } = npmVersions;
-  const below = visible.filter((candidate) => compare(candidate, version) <= 0);
   if (tag !== "latest") {
-    return highest(below.filter((candidate) => sameLine(candidate, version)), npmVersions);
+    const inLine = sameLineAs(version);
+    return highest(visible, (candidate) => inLine(candidate) && compare(candidate, version) <= 0);
   }
-  return highest(below.filter((candidate) => !isPrerelease(candidate)), npmVersions) ??
-    highest(visible.filter((candidate) => !isPrerelease(candidate)), npmVersions) ??
-    highest(visible, npmVersions);
+  const isStable = (candidate: string) => !isPrerelease(candidate);
+  return highest(visible, (it) => isStable(it) && compare(it, version) <= 0) ??
+    highest(visible, isStable) ?? highest(visible, () => true);
 }
 
-function sameLine(a: string, b: string): boolean {
-  return npmVersions.major(a) === npmVersions.major(b) && channel(a) === channel(b);
+function sameLineAs(version: string): (candidate: string) => boolean {
+  const line = npmVersions.major(version);
+  const wanted = channel(version);
+  return (candidate) => channel(candidate) === wanted && npmVersions.major(candidate) === line;
 }
 
 /** `beta` of `2.0.0-beta.3`; `""` for a stable version. */
@@ -44,9 +45,14 @@ function channel(version: string): string {
   return match === null ? "" : match[1].replace(/[.\d]+.*$/, "");
 }
 
-function highest(versions: readonly string[], scheme: VersionScheme): string | null {
-  return versions.reduce<string | null>(
-    (best, version) => best === null || scheme.compare(version, best) > 0 ? version : best,
-    null,
-  );
+function highest(
+  versions: readonly string[],
+  isFit: (version: string) => boolean,
+): string | null {
+  let best: string | null = null;
+  for (const version of versions) {
+    if (!isFit(version)) continue;
+    if (best === null || npmVersions.compare(version, best) > 0) best = version;
+  }
+  return best;
 }

@@ -2,6 +2,7 @@
 import parse from "semver/parse";
 import Range from "semver/range";
 import type { VersionScheme } from "../../policy/types.ts";
+import { comparePlain, plainVersion } from "../plain_version.ts";
 
 const OPTIONS = { loose: true, includePrerelease: true } as const;
 
@@ -16,6 +17,9 @@ export const npmVersions: VersionScheme = {
   },
 
   compare(a, b) {
+    const plainA = plainVersion(a);
+    const plainB = plainA && plainVersion(b);
+    if (plainA && plainB) return comparePlain(plainA, plainB);
     const left = parse(a, OPTIONS);
     const right = parse(b, OPTIONS);
     if (left === null || right === null) {
@@ -36,11 +40,13 @@ export const npmVersions: VersionScheme = {
   exact: (version) => `=${version}`,
 
   major(version) {
-    const parsed = parse(version, OPTIONS);
+    const parsed = plainVersion(version) ?? parse(version, OPTIONS);
     return parsed === null ? version : String(parsed.major);
   },
 
   isPrerelease(version) {
+    const plain = plainVersion(version);
+    if (plain) return plain.channel !== null;
     return (parse(version, OPTIONS)?.prerelease.length ?? 0) > 0;
   },
 };
