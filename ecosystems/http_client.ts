@@ -13,6 +13,8 @@ export interface HttpAnswer {
   readonly headers: Headers;
   /** Inflated. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** As they came: fewer to hash. */
+  readonly wire: Uint8Array<ArrayBuffer>;
 }
 
 export interface HttpAsk {
@@ -107,8 +109,9 @@ function collect(
         return reject(new TypeError("the connection broke off"));
       }
       try {
-        const bytes = inflate(join(chunks, size), headers.get("content-encoding"), limit);
-        resolve({ status, headers, bytes });
+        const wire = join(chunks, size);
+        const bytes = inflate(wire, headers.get("content-encoding"), limit);
+        resolve({ status, headers, bytes, wire });
       } catch (error) {
         reject(error);
       }
@@ -142,6 +145,10 @@ const INFLATE = new Map([
   ["deflate", inflateSync],
   ["br", brotliDecompressSync],
 ]);
+/** Deflate cannot do better, whatever a gzip's last bytes say. */
+const MAX_RATIO = 1032;
+const MIN_PIECE = 64;
+const USUAL_PIECE = 16 * 1024;
 
 function inflate(
   bytes: Uint8Array<ArrayBuffer>,
@@ -157,13 +164,27 @@ function inflate(
     );
   }
   try {
-    const { buffer, byteOffset, byteLength } = inflater(bytes, { maxOutputLength: limit });
+    const { buffer, byteOffset, byteLength } = inflater(bytes, {
+      maxOutputLength: limit,
+      chunkSize: pieceFor(bytes, { coding, limit }),
+    });
     // Never shared: the inflater made it.
-    return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+    const inflated = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+    return byteLength < buffer.byteLength * 0.8 ? inflated.slice() : inflated;
   } catch (cause) {
     if (cause instanceof RangeError) throw oversized(limit);
     throw new InvalidMetadata(`Cannot inflate upstream's answer (${coding})`, { cause });
   }
+}
+
+/** Inflated in one piece, an answer takes its own size in memory instead of twice that. */
+function pieceFor(
+  bytes: Uint8Array<ArrayBuffer>,
+  { coding, limit }: { coding: string; limit: number },
+): number {
+  if (!coding.endsWith("gzip") || bytes.length < 18) return USUAL_PIECE;
+  const stated = new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 4, true);
+  return Math.max(MIN_PIECE, Math.min(stated + 1, limit, bytes.length * MAX_RATIO));
 }
 
 function oversized(limit: number): UpstreamError {

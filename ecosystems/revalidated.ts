@@ -20,7 +20,7 @@ const PROVISIONAL_MS = 60_000;
 
 export interface Kept<T> {
   readonly value: T;
-  /** Equal for equal upstream content: its ETag, else the SHA-256 of its bytes. */
+  /** Equal for equal upstream content: its ETag, else the SHA-256 of its bytes as they came. */
   readonly id: string;
   /** Upstream fails; milliseconds since it last confirmed the value. null: fresh. */
   readonly staleMs: number | null;
@@ -136,12 +136,15 @@ export class RevalidatedCache {
       }
       return this.#confirm(held, answer.maxAge);
     }
-    const id = await contentId(answer);
-    if (current?.id === id) return this.#confirm(current, answer.maxAge);
+    // Hashed beside the reading, unless that may save the reading.
+    const id = contentId(answer);
+    if (current !== undefined && current.id === await id) {
+      return this.#confirm(current, answer.maxAge);
+    }
     const value = await wanted.make(answer.document);
     const entry: Entry = {
       value,
-      id,
+      id: await id,
       validators: answer.validators,
       maxAge: answer.maxAge,
       confirmedAt: this.#now(),
@@ -172,6 +175,6 @@ async function contentId(answer: DocumentAnswer & { kind: "document" }): Promise
   const { etag } = answer.validators;
   // A weak validator may stand for documents that differ in what we read of them.
   if (etag !== null && !etag.startsWith("W/")) return etag;
-  const digest = await crypto.subtle.digest("SHA-256", answer.document.bytes);
+  const digest = await crypto.subtle.digest("SHA-256", answer.wire);
   return new Uint8Array(digest).toHex();
 }

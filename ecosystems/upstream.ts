@@ -34,6 +34,8 @@ export type DocumentAnswer =
   | {
     readonly kind: "document";
     readonly document: Document;
+    /** Its bytes as they came. */
+    readonly wire: Uint8Array<ArrayBuffer>;
     readonly validators: Validators;
     /** Seconds it may be used without asking again; null: upstream does not say. */
     readonly maxAge: number | null;
@@ -91,6 +93,7 @@ export class Upstream {
     return {
       kind: "document",
       document: { bytes: answer.bytes, type: mediaType(answer.headers), url },
+      wire: answer.wire,
       validators: {
         etag: answer.headers.get("etag"),
         lastModified: answer.headers.get("last-modified"),

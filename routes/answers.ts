@@ -6,13 +6,16 @@ import type { Rendered } from "../ecosystems/ecosystem.ts";
 
 /** Below this a compressed answer saves nothing. */
 const MIN_GZIP = 860;
-/** Above this, level 1: twice as fast for a few per cent of size. */
-const FAST_GZIP = 1024 * 1024;
+/** Above these sizes speed counts for more than the last tenth of the size. */
+const LEVELS = [[1024 * 1024, 1], [128 * 1024, 2], [0, 6]] as const;
 
+/** One answer, in the codings it has been asked for in. */
 export interface Prepared {
   readonly type: string;
-  readonly identity: Uint8Array<ArrayBuffer>;
-  gzip: Uint8Array<ArrayBuffer> | null;
+  /** null: nobody has asked for it. */
+  readonly identity: Uint8Array<ArrayBuffer> | null;
+  /** null: nobody has asked for it, or it is too small. */
+  readonly gzip: Uint8Array<ArrayBuffer> | null;
   readonly etags: Map<string, string>;
 }
 
@@ -24,22 +27,47 @@ export class Answers {
     this.#prepared = new LRUCache({ maxSize: Math.max(bytes, 1) });
   }
 
-  get(key: string): Prepared | undefined {
-    return this.#prepared.get(key);
+  /** The answer in the coding that a request with these headers gets; undefined: to be rendered. */
+  get(key: string, headers: Headers): Prepared | undefined {
+    const known = this.#prepared.get(key);
+    return known !== undefined && bodyFor(known, headers) !== null ? known : undefined;
   }
 
   /** @param key unique to content, form, address and set of releases */
-  put(key: string, rendered: Rendered): Prepared {
+  put(key: string, rendered: Rendered, headers: Headers): Prepared {
     const { body, type } = rendered;
     const identity = typeof body === "string" ? new TextEncoder().encode(body) : body;
-    const gzip = identity.length < MIN_GZIP
-      ? null
-      : new Uint8Array(gzipSync(identity, { level: identity.length > FAST_GZIP ? 1 : 6 }));
-    const prepared: Prepared = { type, identity, gzip, etags: new Map() };
-    const size = identity.length + (gzip?.length ?? 0) + key.length * 2 + 500;
-    this.#prepared.set(key, prepared, { size });
+    const known = this.#prepared.peek(key);
+    const zipped = identity.length >= MIN_GZIP && isZipped(headers);
+    // One coding is held unless the other is wanted too: nearly every client takes gzip.
+    const prepared: Prepared = {
+      type,
+      identity: zipped ? known?.identity ?? null : identity,
+      gzip: zipped ? compress(identity) : known?.gzip ?? null,
+      etags: known?.etags ?? new Map(),
+    };
+    const held = (prepared.identity?.length ?? 0) + (prepared.gzip?.length ?? 0);
+    this.#prepared.set(key, prepared, { size: held + key.length * 2 + 500 });
     return prepared;
   }
+}
+
+function compress(identity: Uint8Array): Uint8Array<ArrayBuffer> {
+  const [, level] = LEVELS.find(([above]) => identity.length > above) ?? LEVELS[2];
+  return new Uint8Array(gzipSync(identity, { level }));
+}
+
+function isZipped(headers: Headers): boolean {
+  return acceptsGzip(headers.get("accept-encoding"));
+}
+
+/** What is sent; null: it has not been prepared in this coding. */
+function bodyFor(
+  { identity, gzip }: Prepared,
+  headers: Headers,
+): Uint8Array<ArrayBuffer> | null {
+  if (!isZipped(headers)) return identity;
+  return gzip ?? (identity !== null && identity.length < MIN_GZIP ? identity : null);
 }
 
 /** The answer to one request: 200 or 304. */
@@ -53,8 +81,9 @@ export function answer(
     extra?: Readonly<Record<string, string>>;
   },
 ): Response {
-  const zipped = prepared.gzip !== null && acceptsGzip(request.headers.get("accept-encoding"));
-  const body = zipped ? prepared.gzip! : prepared.identity;
+  const body = bodyFor(prepared, request.headers);
+  if (body === null) throw new TypeError("Cannot answer in a coding that is not prepared");
+  const zipped = body === prepared.gzip;
   const etag = etagOf(prepared, { key, revision, zipped });
   const headers: Record<string, string> = {
     "content-type": prepared.type,

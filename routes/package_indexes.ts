@@ -52,7 +52,7 @@ export function servePrepared(
   const judgement = peekJudgement(deps, { kept, policy, client });
   if (judgement === undefined) return null;
   const key = keyOf(exchange, target, { source, kept, judgement, document: null });
-  const prepared = deps.answers.get(key);
+  const prepared = deps.answers.get(key, exchange.request.headers);
   return prepared === undefined ? null : respond(exchange, { key, prepared, kept });
 }
 
@@ -69,7 +69,8 @@ function render(
   const { ecosystem, policy, mount } = exchange;
   const { kept, judgement, document } = material;
   const key = keyOf(exchange, target, material);
-  const known = deps.answers.get(key);
+  const { headers } = exchange.request;
+  const known = deps.answers.get(key, headers);
   if (known !== undefined) return respond(exchange, { key, prepared: known, kept });
   const view = {
     mount,
@@ -85,7 +86,7 @@ function render(
     const refusal = refusalOf(exchange, { index: kept.value, position, judgement });
     return ecosystem.refuse(refusal, exchange.request);
   }
-  return respond(exchange, { key, prepared: deps.answers.put(key, rendered), kept });
+  return respond(exchange, { key, prepared: deps.answers.put(key, rendered, headers), kept });
 }
 
 /** Private addresses are no use to a client without the credential. */

@@ -142,11 +142,12 @@ function serveRendered(
 ): Response {
   const { policy, method, request } = exchange;
   const full = `${key}\n${policy.revision}`;
-  const prepared = deps.answers.get(full) ?? deps.answers.put(full, render());
+  const { headers } = request;
+  const prepared = deps.answers.get(full, headers) ?? deps.answers.put(full, render(), headers);
   return answer(prepared, {
     key: full,
     revision: policy.revision,
-    request: { method, headers: request.headers },
+    request: { method, headers },
     extra,
   });
 }
