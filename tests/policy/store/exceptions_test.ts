@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { PolicyInvalid } from "../../../policy/store/errors.ts";
+import { keys } from "../../../policy/store/keys.ts";
+import { RULES } from "../../../policy/rules/mod.ts";
+import { DAY, HOUR, NOW } from "../world.ts";
+import { inStores, wish } from "./exceptions_fixture.ts";
+
+const at = (time: number) => new Date(time).toISOString();
+
+Deno.test("breaking the glass lets one release through for an hour, and is shouted", () =>
+  inStores(async ({ exceptions, stored, audit, news }) => {
+    const made = await exceptions.breakGlass("acme", {
+      purl: "pkg:npm/axios@1.0.0",
+      reason: "production is down",
+      by: "eve",
+    });
+    assert.deepEqual(await stored(), [made]);
+    assert.equal(made.until, "2026-12-01T11:00:00Z");
+    assert.deepEqual(made.rules, RULES.filter(({ waivable }) => waivable).map(({ id }) => id));
+    assert.ok(!made.rules.includes("block") && made.rules.includes("min_age"));
+    const [entry] = await audit();
+    assert.deepEqual(
+      [entry.action, entry.by, entry.target, entry.reason],
+      ["break_glass", "eve", "pkg:npm/axios@1.0.0", "production is down"],
+    );
+    const [told] = await news();
+    assert.deepEqual([told.kind, told.event], ["break_glass", "break_glass"]);
+    assert.match(told.text, /^eve broke the glass .*production is down$/);
+  }));
+
+Deno.test("the glass is broken for exactly one release", () =>
+  inStores(async ({ exceptions, stored, audit }) => {
+    const wrong = [
+      "pkg:npm/axios",
+      "pkg:npm/@acme/*@1.0.0",
+      "pkg:npm/axios@",
+      "axios@1.0.0",
+      "pkg:npm/axios@^1",
+    ];
+    for (const purl of wrong) {
+      await assert.rejects(
+        exceptions.breakGlass("acme", { purl, reason: "because", by: "eve" }),
+        (error) => error instanceof PolicyInvalid && error.faults[0].pointer === "/purl",
+        purl,
+      );
+    }
+    assert.deepEqual([await stored(), await audit()], [[], []]);
+  }));
+
+Deno.test("what has ended leaves the policy in one change, is written down and listed", () =>
+  inStores(async ({ exceptions, policies, stored, audit, clock }) => {
+    const entry = (name: string, until?: number) => ({
+      purl: `pkg:npm/${name}`,
+      rules: ["min_age"],
+      ...(until === undefined ? {} : { until: at(until) }),
+    });
+    await policies.update("acme", (document) => ({
+      ...document,
+      exceptions: [
+        entry("ever"),
+        entry("first", NOW + HOUR),
+        entry("second", NOW + HOUR),
+        entry("later", NOW + 2 * HOUR),
+      ],
+    }), { by: "test" });
+    clock.now = NOW + HOUR - 1;
+    assert.equal((await exceptions.expire()).ended, 0);
+    assert.equal((await stored()).length, 4);
+    clock.now = NOW + HOUR;
+    const changes = (await policies.history("acme", { limit: 10 })).items.length;
+    assert.deepEqual(await exceptions.expire(), { ended: 2, told: 0, failed: [] });
+    assert.equal((await policies.history("acme", { limit: 10 })).items.length, changes + 1);
+    assert.deepEqual((await stored()).map(({ purl }) => purl), ["pkg:npm/ever", "pkg:npm/later"]);
+
+    const last = (await audit()).at(-1);
+    assert.deepEqual([last?.action, last?.by, last?.after], ["exception.expired", "proxy", null]);
+    assert.deepEqual(last?.before, [entry("first", NOW + HOUR), entry("second", NOW + HOUR)]);
+
+    clock.now = NOW + 2 * HOUR;
+    assert.equal((await exceptions.expire()).ended, 1);
+    assert.equal((await exceptions.expire()).ended, 0);
+    const first = await exceptions.ended("acme", { limit: 2 });
+    const second = await exceptions.ended("acme", { limit: 2, cursor: first.cursor ?? "" });
+    const all = [...first.items, ...second.items];
+    assert.deepEqual(all.map(({ purl }) => purl), [
+      "pkg:npm/later",
+      "pkg:npm/second",
+      "pkg:npm/first",
+    ]);
+    assert.equal(second.cursor, null);
+    assert.equal(all[0].ended, at(NOW + 2 * HOUR));
+    assert.deepEqual((await exceptions.ended("other", { limit: 2 })).items, []);
+  }));
+
+Deno.test("two that prune at once take each exception away once", () =>
+  inStores(async ({ exceptions, other, policies, clock, audit }) => {
+    await exceptions.breakGlass("acme", { purl: "pkg:npm/a@1.0.0", reason: "x", by: "eve" });
+    clock.now += HOUR;
+    await policies.get("acme");
+    const runs = await Promise.all([exceptions.expire(), other().exceptions.expire()]);
+    assert.equal(runs[0].ended + runs[1].ended, 1);
+    assert.deepEqual(runs.flatMap(({ failed }) => failed), []);
+    const ended = (await audit()).filter(({ action }) => action === "exception.expired");
+    assert.equal(ended.length, 1);
+    assert.equal((await exceptions.ended("acme", { limit: 10 })).items.length, 1);
+  }));
+
+Deno.test("a long list of ended exceptions goes in several runs, so that the log holds each", () =>
+  inStores(async ({ exceptions, policies, clock, stored, audit }) => {
+    const reason = "x".repeat(900);
+    const entries = Array.from({ length: 100 }, (_, i) => ({
+      purl: `pkg:npm/a${i}`,
+      rules: ["min_age"],
+      until: at(NOW + HOUR),
+      reason,
+    }));
+    await policies.replace("acme", { exceptions: entries }, { by: "test" });
+    clock.now += HOUR;
+    let ended = 0;
+    for (let i = 0; i < 4; i++) ended += (await exceptions.expire()).ended;
+    assert.equal(ended, 100);
+    assert.deepEqual(await stored(), []);
+    const logged = (await audit()).filter(({ action }) => action === "exception.expired")
+      .flatMap(({ before }) => before);
+    assert.equal(logged.length, 100);
+  }));
+
+Deno.test("an org whose policy cannot be read does not stop the others", () =>
+  inStores(async ({ kv, exceptions, clock }) => {
+    await kv.set(keys.policy("aaa"), "no head at all");
+    await exceptions.breakGlass("acme", { purl: "pkg:npm/a@1.0.0", reason: "x", by: "eve" });
+    clock.now += HOUR;
+    const { ended, failed } = await exceptions.expire();
+    assert.equal(ended, 1);
+    assert.deepEqual(failed.map(({ org }) => org), ["aaa"]);
+  }));
+
+Deno.test("an end is announced once, a day ahead", () =>
+  inStores(async ({ requests, exceptions, other, clock, news }) => {
+    const { request } = await requests.ask(wish());
+    await requests.decide("acme", request.id, {
+      decision: "approve",
+      by: "eve",
+      role: "editor",
+      until: NOW + 10 * DAY,
+      comment: null,
+    });
+    const expiring = async () =>
+      (await news()).filter(({ event }) => event === "exception.expiring");
+    clock.now = NOW + 9 * DAY - 1;
+    assert.equal((await exceptions.expire()).told, 0);
+    clock.now = NOW + 9 * DAY;
+    const runs = await Promise.all([exceptions.expire(), other().exceptions.expire()]);
+    assert.equal(runs[0].told + runs[1].told, 1);
+    clock.now += HOUR;
+    assert.equal((await exceptions.expire()).told, 0);
+    const [told, ...more] = await expiring();
+    assert.deepEqual(more, []);
+    assert.match(told.text, /pkg:npm\/axios@1\.0\.0 \(min_age\) ends at 2026-12-11T10:00:00Z/);
+  }));
+
+Deno.test("an exception that lives for less than four days is announced in its last quarter", () =>
+  inStores(async ({ policies, exceptions, clock }) => {
+    const short = { purl: "pkg:npm/a", rules: ["min_age"], until: at(NOW + 8 * HOUR) };
+    await policies.update("acme", (document) => ({ ...document, exceptions: [short] }), {
+      by: "t",
+    });
+    assert.equal((await exceptions.expire()).told, 0, "seen for the first time");
+    clock.now = NOW + 6 * HOUR - 1;
+    assert.equal((await exceptions.expire()).told, 0);
+    clock.now = NOW + 6 * HOUR;
+    assert.equal((await exceptions.expire()).told, 1);
+  }));
+
+Deno.test("the end of a broken glass is announced to nobody: it was shouted", () =>
+  inStores(async ({ exceptions, clock }) => {
+    await exceptions.breakGlass("acme", { purl: "pkg:npm/a@1.0.0", reason: "x", by: "eve" });
+    clock.now += HOUR - 60_000;
+    assert.deepEqual(await exceptions.expire(), { ended: 0, told: 0, failed: [] });
+  }));
