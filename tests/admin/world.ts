@@ -5,6 +5,7 @@ import { cargoVersions } from "../../ecosystems/cargo/versions.ts";
 import { npmVersions } from "../../ecosystems/npm/versions.ts";
 import { pypiVersions } from "../../ecosystems/pypi/versions.ts";
 import { openAudit } from "../../policy/store/audit.ts";
+import { openJournal } from "../../policy/store/journal.ts";
 import { openPolicies } from "../../policy/store/policies.ts";
 import { openRecords } from "../../policy/store/records.ts";
 import { ensureRootToken, openTokens } from "../../policy/store/tokens.ts";
@@ -66,8 +67,9 @@ export async function inWorld(
   const clock = { now: START };
   const now = () => clock.now;
   const root = await ensureRootToken(kv, { configured: ROOT, now });
-  const policies = openPolicies(kv, { schemes, now });
-  const tokens = openTokens(kv, { now, root: root.sha256 });
+  const journal = openJournal({ now });
+  const policies = openPolicies(kv, { schemes, now, journal });
+  const tokens = openTokens(kv, { now, root: root.sha256, journal });
   const records = openRecords(kv, { schemes, now, retentionMs: 400 * 86_400_000 });
   const reported: unknown[] = [];
   const app = createAdmin({
