@@ -4,9 +4,11 @@ import { OsvClient } from "./ecosystems/advisories/client.ts";
 import { Advisories } from "./ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "./ecosystems/mod.ts";
 import { AdvisoryStore } from "./policy/store/advisories.ts";
+import { openAlerts } from "./policy/store/alerts.ts";
 import { openAudit } from "./policy/store/audit.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { keys } from "./policy/store/keys.ts";
+import { withLease } from "./policy/store/leases.ts";
 import { openLifts } from "./policy/store/lifts.ts";
 import { openPolicies } from "./policy/store/policies.ts";
 import { openRecords } from "./policy/store/records.ts";
@@ -38,11 +40,20 @@ const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: settings.r
 const journal = openJournal({ now });
 const policies = openPolicies(kv, { schemes: SCHEMES, now, journal });
 const audit = openAudit(kv);
+const alerts = openAlerts(kv, { now, journal });
 const tokens = openTokens(kv, { now, root: root.sha256, journal });
 
 const log: Log = (line) =>
   console.log(JSON.stringify({ at: new Date(now()).toISOString(), ...line }));
 const report = (error: unknown) => log({ event: "failure", path: "/admin", error: String(error) });
+
+const advisories = new Advisories({
+  client: settings.osvUrl === null ? null : new OsvClient(settings.osvUrl),
+  store: new AdvisoryStore(kv),
+  ecosystems: ECOSYSTEMS,
+  now,
+  log,
+});
 
 const deps = wire({
   ecosystems: ECOSYSTEMS,
@@ -53,16 +64,10 @@ const deps = wire({
   records,
   admin: lazily(async () => {
     const { createAdmin } = await import("./admin/app.ts");
-    return createAdmin({ policies, tokens, records, audit, schemes: SCHEMES, now, report });
+    return createAdmin({ policies, tokens, records, audit, alerts, schemes: SCHEMES, now, report });
   }),
   lifts: openLifts(kv, { schemes: SCHEMES, now }),
-  advisories: new Advisories({
-    client: settings.osvUrl === null ? null : new OsvClient(settings.osvUrl),
-    store: new AdvisoryStore(kv),
-    ecosystems: ECOSYSTEMS,
-    now,
-    log,
-  }),
+  advisories,
   now,
   log,
   probe: async () => void await kv.get(keys.meta("probe")),
@@ -72,6 +77,17 @@ const app = createApp(deps);
 // Its promise settles when the cron ends, which it does not.
 void Deno.cron("sweep counters past their retention", "17 3 * * *", async () => {
   await records.sweep();
+});
+
+void Deno.cron("look back at what was handed out", "41 * * * *", async () => {
+  const { lookBack } = await import("./admin/look_back.ts");
+  const lease = { now, holder: crypto.randomUUID(), ms: 60_000 };
+  const parts = { records, policies, alerts, advisories, schemes: SCHEMES, now, log };
+  try {
+    await withLease(kv, "look_back", lease, ({ signal }) => lookBack({ ...parts, signal }));
+  } catch (error) {
+    log({ event: "failure", path: "look_back", error: String(error) }); // again in an hour
+  }
 });
 
 const { listen } = settings;

@@ -1,6 +1,7 @@
 /** The admin API (`/admin/v1`, `/admin/openapi.json`): every route from one table. */
 import { type Context as HonoContext, Hono } from "@hono/hono";
 import { isOrgName } from "../policy/names.ts";
+import { ALERT_ENDPOINTS } from "./alerts.ts";
 import { AUDIT_ENDPOINTS } from "./audit.ts";
 import { admit } from "./caller.ts";
 import { type AdminDeps, type Endpoint, json } from "./endpoint.ts";
@@ -30,6 +31,7 @@ export function createAdmin(deps: AdminDeps): Hono {
     ...TOKEN_ENDPOINTS,
     ...HISTORY_ENDPOINTS,
     ...AUDIT_ENDPOINTS,
+    ...ALERT_ENDPOINTS,
     ...SBOM_ENDPOINTS,
     {
       method: "GET",

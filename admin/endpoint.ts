@@ -1,5 +1,6 @@
 /** What a route of the API is: one value from which both routing and its description are made. */
 import * as v from "valibot";
+import type { Alerts } from "../policy/store/alerts.ts";
 import type { Audit, Policies, Records, Tokens } from "../policy/store/types.ts";
 import type { Role, VersionSchemes } from "../policy/types.ts";
 import { Problem } from "./problem.ts";
@@ -10,6 +11,7 @@ export interface AdminDeps {
   readonly tokens: Tokens;
   readonly records: Records;
   readonly audit: Audit;
+  readonly alerts: Alerts;
   readonly schemes: VersionSchemes;
   /** Unix ms. */
   readonly now: () => number;

@@ -29,6 +29,8 @@ export function describe(endpoints: readonly Endpoint[], policySchemas: PolicySc
     Stats: schemas.stats,
     AuditEntry: schemas.auditEntry,
     Bom: schemas.bom,
+    Alert: schemas.alert,
+    Acknowledgement: schemas.acknowledgement,
     Problem: schemas.problem,
   };
   const config = {

@@ -154,6 +154,19 @@ export const auditEntry = v.strictObject({
   truncated: v.pipe(v.boolean(), v.description("Whether there were more changes than are kept")),
 });
 
+export { alertSchema as alert } from "../policy/store/alert.ts";
+
+export const acknowledgement = strict({
+  comment: v.optional(
+    v.pipe(
+      v.string("expected a text"),
+      v.maxLength(2_000, "longer than 2000 characters"),
+      v.description("What was done about it"),
+    ),
+    "",
+  ),
+});
+
 export function listOf<const T extends v.GenericSchema>(item: T) {
   return v.strictObject({
     items: v.array(item),

@@ -5,6 +5,7 @@ import { Advisories } from "../ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "../ecosystems/mod.ts";
 import type { UpstreamLimits } from "../ecosystems/upstream.ts";
 import { AdvisoryStore } from "../policy/store/advisories.ts";
+import { openAlerts } from "../policy/store/alerts.ts";
 import { openAudit } from "../policy/store/audit.ts";
 import { openJournal } from "../policy/store/journal.ts";
 import { openLifts } from "../policy/store/lifts.ts";
@@ -74,6 +75,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     tokens,
     records,
     audit: openAudit(kv),
+    alerts: openAlerts(kv, { now, journal }),
     schemes: SCHEMES,
     now,
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { found } from "../policy/store/alerts_fixture.ts";
 import { faultsOf } from "./json_schema.ts";
 import { inWorld, isObject, type Json, member, type Reply } from "./world.ts";
 
@@ -10,6 +11,8 @@ const ROUTES = [
   "DELETE /admin/v1/orgs/{org}/tokens/{id}",
   "GET /admin/openapi.json",
   "GET /admin/v1/orgs",
+  "GET /admin/v1/orgs/{org}/alerts",
+  "GET /admin/v1/orgs/{org}/alerts/{id}",
   "GET /admin/v1/orgs/{org}/audit",
   "GET /admin/v1/orgs/{org}/block",
   "GET /admin/v1/orgs/{org}/exceptions",
@@ -23,6 +26,7 @@ const ROUTES = [
   "GET /admin/v1/orgs/{org}/tokens",
   "GET /admin/v1/orgs/{org}/users",
   "PATCH /admin/v1/orgs/{org}/policy",
+  "POST /admin/v1/orgs/{org}/alerts/{id}/acknowledge",
   "POST /admin/v1/orgs/{org}/block",
   "POST /admin/v1/orgs/{org}/exceptions",
   "POST /admin/v1/orgs/{org}/tokens",
@@ -73,7 +77,7 @@ Deno.test("the policy's schema takes what the API takes and refuses unknown memb
   }));
 
 Deno.test("every answer is as described", () =>
-  inWorld(async ({ call, install, refuse, secrets }) => {
+  inWorld(async ({ call, install, refuse, alerts, secrets }) => {
     const { body: description } = await call("GET", "/admin/openapi.json");
     const described = new Map(operations(description).map((it) => [it.route, it.operation]));
     const answered = new Set<string>();
@@ -146,6 +150,15 @@ Deno.test("every answer is as described", () =>
       await check("GET", `${org}/${list}`, { token: secrets.client });
     }
     await check("GET", `${org}/sbom`);
+    await alerts.raise(found(), "axios");
+    const { items: [alert] } = await check("GET", `${org}/alerts`);
+    await check("GET", `${org}/alerts`, { query: "?format=csv" });
+    await check("GET", `${org}/alerts`, { query: "?status=closed" });
+    await check("GET", `${org}/alerts/{id}`);
+    await check("GET", `${org}/alerts/{id}`, { id: alert.id });
+    const acknowledge = `${org}/alerts/{id}/acknowledge`;
+    await check("POST", acknowledge, { id: alert.id, body: { remark: "" } });
+    await check("POST", acknowledge, { id: alert.id, body: { comment: "keys rotated" } });
     await check("GET", `${org}/stats`);
     await check("GET", "/admin/v1/orgs");
 

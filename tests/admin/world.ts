@@ -4,6 +4,7 @@ import { createAdmin } from "../../admin/app.ts";
 import { cargoVersions } from "../../ecosystems/cargo/versions.ts";
 import { npmVersions } from "../../ecosystems/npm/versions.ts";
 import { pypiVersions } from "../../ecosystems/pypi/versions.ts";
+import { type Alerts, openAlerts } from "../../policy/store/alerts.ts";
 import { openAudit } from "../../policy/store/audit.ts";
 import { openJournal } from "../../policy/store/journal.ts";
 import { openPolicies } from "../../policy/store/policies.ts";
@@ -45,6 +46,7 @@ export interface World {
   readonly policies: Policies;
   readonly tokens: Tokens;
   readonly records: Records;
+  readonly alerts: Alerts;
   /** What was reported as a failure of ours. */
   readonly reported: unknown[];
   /** Secrets of acme's tokens, and one of an admin. */
@@ -71,12 +73,14 @@ export async function inWorld(
   const policies = openPolicies(kv, { schemes, now, journal });
   const tokens = openTokens(kv, { now, root: root.sha256, journal });
   const records = openRecords(kv, { schemes, now, retentionMs: 400 * 86_400_000 });
+  const alerts = openAlerts(kv, { now, journal });
   const reported: unknown[] = [];
   const app = createAdmin({
     policies: override(policies, broken.policies),
     tokens: override(tokens, broken.tokens),
     records,
     audit: openAudit(kv),
+    alerts,
     schemes,
     now,
     report: (error) => reported.push(error),
@@ -100,6 +104,7 @@ export async function inWorld(
       policies,
       tokens,
       records,
+      alerts,
       reported,
       secrets,
       async call(method, path, { token = ROOT, body, headers = {} } = {}) {

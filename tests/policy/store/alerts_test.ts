@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { type Alerts, type Found, openAlerts } from "../../../policy/store/alerts.ts";
+import { type Alerts, openAlerts } from "../../../policy/store/alerts.ts";
 import { CursorInvalid } from "../../../policy/store/errors.ts";
 import { openJournal } from "../../../policy/store/journal.ts";
 import { keys } from "../../../policy/store/keys.ts";
-
-const START = Date.parse("2026-11-01T12:00:00Z");
-const at = (minutes: number) => new Date(START + minutes * 60_000).toISOString();
+import { at, found, START, user } from "./alerts_fixture.ts";
 
 interface World {
   readonly kv: Deno.Kv;
@@ -36,36 +34,6 @@ async function inWorld(work: (world: World) => Promise<void>): Promise<void> {
   } finally {
     kv.close();
   }
-}
-
-const user = (name: string, more: Partial<Found["installs"]["users"][number]> = {}) => ({
-  user: name,
-  versions: ["1.14.1"],
-  count: 1,
-  first: at(0),
-  last: at(0),
-  ips: ["10.0.0.1"],
-  ...more,
-});
-
-function found(more: Partial<Found> = {}): Found {
-  return {
-    org: "acme",
-    advisory: {
-      id: "MAL-2026-1",
-      malware: true,
-      severity: null,
-      summary: "Malicious code in axios (npm)",
-      url: "https://osv.dev/vulnerability/MAL-2026-1",
-    },
-    ecosystem: "npm",
-    package: "axios",
-    versions: ["1.14.1"],
-    installs: { count: 1, users: [user("alice")], more_users: 0 },
-    first: at(0),
-    last: at(0),
-    ...more,
-  };
 }
 
 Deno.test("an alert is raised once, and webhooks are told in the same breath", () =>

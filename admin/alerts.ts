@@ -1,0 +1,139 @@
+/** `/alerts`: what was handed out before an advisory said what it is. */
+import * as v from "valibot";
+import type { Alert } from "../policy/store/alerts.ts";
+import { PolicyInvalid } from "../policy/store/errors.ts";
+import { pointerOf } from "../policy/tree.ts";
+import { JSON_TYPES, readJson } from "./body.ts";
+import { type Context, type Endpoint, json, withQuery } from "./endpoint.ts";
+import { listResponse } from "./lists.ts";
+import {
+  cursorParameter,
+  formatParameter,
+  limitParameter,
+  readPeriod,
+  sinceParameter,
+  untilParameter,
+} from "./parameters.ts";
+import { Problem } from "./problem.ts";
+import { acknowledgement, alert, listOf } from "./schemas.ts";
+
+const PATH = "/admin/v1/orgs/{org}/alerts";
+
+/** Columns of CSV: a spreadsheet shows no members of members. */
+const COLUMNS = [
+  "id",
+  "at",
+  "org",
+  "advisory",
+  "malware",
+  "severity",
+  "summary",
+  "ecosystem",
+  "package",
+  "versions",
+  "installs",
+  "users",
+  "first",
+  "last",
+  "status",
+  "acknowledged_by",
+];
+
+export const ALERT_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: "GET",
+    path: PATH,
+    id: "listAlerts",
+    summary: "What was handed out before an advisory said what it is, newest first",
+    access: "viewer",
+    answers: {
+      200: {
+        description: "A page",
+        schema: listOf(alert),
+        types: ["application/json", "application/jsonl", "text/csv"],
+        headers: { "Link": 'Where to go on (`rel="next"`), unless this is the end' },
+      },
+    },
+    ...withQuery(
+      v.object({
+        status: v.optional(v.pipe(
+          v.string(),
+          v.picklist(["open", "acknowledged"], "expected open or acknowledged"),
+          v.description("Only those; all by default"),
+        )),
+        since: sinceParameter,
+        until: untilParameter,
+        limit: limitParameter(100),
+        cursor: cursorParameter,
+        format: formatParameter,
+      }),
+      async ({ deps, org, url }, { status, limit = 100, cursor, format = "json", ...period }) => {
+        const page = await deps.alerts.list(org, {
+          status,
+          limit,
+          cursor,
+          ...readPeriod(period, deps.now()),
+        });
+        if (format !== "csv") return listResponse(page, { format, columns: COLUMNS, url });
+        const rows = { items: page.items.map(alertRow), cursor: page.cursor };
+        return listResponse(rows, { format, columns: COLUMNS, url });
+      },
+    ),
+  },
+  {
+    method: "GET",
+    path: `${PATH}/{id}`,
+    id: "readAlert",
+    summary: "One alert",
+    access: "viewer",
+    answers: { 200: { description: "The alert", schema: alert } },
+    faults: [404],
+    handle: async ({ deps, org, id }) => answer(await deps.alerts.get(org, id)),
+  },
+  {
+    method: "POST",
+    path: `${PATH}/{id}/acknowledge`,
+    id: "acknowledgeAlert",
+    summary: "Say that somebody has seen to it; who was first stays on record",
+    access: "editor",
+    body: {
+      description: "A comment, or an empty object",
+      schema: acknowledgement,
+      types: JSON_TYPES,
+    },
+    answers: { 200: { description: "The alert", schema: alert } },
+    faults: [404, 413, 415, 422],
+    handle: acknowledge,
+  },
+];
+
+async function acknowledge({ deps, org, id, caller, request }: Context): Promise<Response> {
+  const parsed = v.safeParse(acknowledgement, await readJson(request, JSON_TYPES));
+  if (!parsed.success) {
+    throw new PolicyInvalid(parsed.issues.map((issue) => ({
+      pointer: pointerOf((issue.path ?? []).map((item) => String(item.key))),
+      detail: issue.type === "strict_object" ? "unknown key" : issue.message,
+    })));
+  }
+  const { comment } = parsed.output;
+  return answer(await deps.alerts.acknowledge(org, id, { by: caller.user, comment }));
+}
+
+function answer(found: Alert | null): Response {
+  if (found === null) throw new Problem("not_found", "The org has no such alert.");
+  return json(found);
+}
+
+/** An alert in one line. */
+function alertRow({ advisory, installs, acknowledged, ...rest }: Alert) {
+  return {
+    ...rest,
+    advisory: advisory.id,
+    malware: advisory.malware,
+    severity: advisory.severity,
+    summary: advisory.summary,
+    installs: installs.count,
+    users: installs.users.map(({ user }) => user),
+    acknowledged_by: acknowledged?.by ?? null,
+  };
+}
