@@ -98,6 +98,16 @@ export const keys = {
   /** Something to tell an org's webhooks, not yet shared out among them: `News`. */
   news: (org: string, id: string) => ["news", org, id],
   allNews: () => ["news"],
+  /** The same, for one of its webhooks (`webhookId`): `News`. */
+  delivery: (org: string, hook: string, id: string) => ["delivery", org, hook, id],
+  deliveries: (org: string, hook: string) => ["delivery", org, hook],
+  /** Sorts after all that waits for a webhook. */
+  behindDeliveries: (org: string, hook: string) => ["delivery", org, hook, "~"],
+  allDeliveries: () => ["delivery"],
+  /** Those that one message tells, and how often that was tried. */
+  deliveryState: (org: string, hook: string) => ["delivery_state", org, hook],
+  /** When a webhook was last told of a refusal (Unix ms); `what` is a hash of code and PURL. */
+  toldRefusal: (org: string, what: string) => ["told_refusal", org, what],
   /** Work that one instance does at a time: who does it, and until when. */
   lease: (name: string) => ["lease", name],
 

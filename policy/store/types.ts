@@ -297,3 +297,16 @@ export interface News {
   /** The same for programs; at most 40 kB as JSON. */
   readonly details: Readonly<Record<string, unknown>>;
 }
+
+/** Refusals and warnings on their way to webhooks. */
+export interface RefusalNews {
+  /**
+   * Passes a refusal or a warning on, if a webhook of the policy wants it and
+   * has not been told of the same release and code within the hour. Returns at
+   * once and throws nothing.
+   * @param link where a reader learns more
+   */
+  tell(policy: Policy, record: RecordInput, link: string): void;
+  /** When all that was to be passed on is stored; for tests. */
+  settled(): Promise<void>;
+}
