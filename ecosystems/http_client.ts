@@ -5,6 +5,7 @@
  */
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { LookupFunction } from "node:net";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import { InvalidMetadata, UpstreamError } from "./errors.ts";
 
@@ -26,6 +27,8 @@ export interface HttpAsk {
   readonly alive: () => void;
   /** Bound on the body, before and after inflating. */
   readonly limit: number;
+  /** Resolves the host's name; the machine's own way by default. */
+  readonly lookup?: LookupFunction;
 }
 
 const OPTIONS = { keepAlive: true, maxSockets: 256, maxFreeSockets: 64 } as const;
@@ -55,7 +58,12 @@ export class HttpClient {
     if (ask.body !== undefined) headers["content-length"] = String(ask.body.length);
     return new Promise((resolve, reject) => {
       if (ask.signal.aborted) return reject(ask.signal.reason);
-      const request = send(url, { method: ask.method, headers, agent: fresh ? false : agent });
+      const request = send(url, {
+        method: ask.method,
+        headers,
+        agent: fresh ? false : agent,
+        lookup: ask.lookup,
+      });
       const abort = () => {
         reject(ask.signal.reason);
         request.destroy();

@@ -50,7 +50,7 @@ export function createApp(deps: Deps): App {
     const proceed = (identity: Identified) =>
       route(deps, { mounts, identity, request, client: clientOf(identity, info), check });
     try {
-      const identity = identify(request, deps.tokens, settings);
+      const identity = identify(request, deps.tokens, settings, deps.workloads);
       const response = identity instanceof Promise ? identity.then(proceed) : proceed(identity);
       return response instanceof Promise ? response.catch(fail) : response;
     } catch (error) {

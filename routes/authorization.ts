@@ -1,4 +1,5 @@
 /** The forms in which clients send a token, a user name, or a private registry's credential. */
+import { isIdentityToken } from "../ecosystems/issuers/verifier.ts";
 import { SECRET_PREFIX } from "../policy/store/secrets.ts";
 import { IdentityError } from "./identity_error.ts";
 
@@ -11,6 +12,8 @@ export interface Credentials {
   readonly user: string;
   /** The Basic value itself, where it holds a password and no token. */
   readonly basic: string | null;
+  /** What may be the identity token (a JWT) of an issuer that the org knows; else it is somebody else's. */
+  readonly identity: string | null;
 }
 
 /** Reads an Authorization header; null: it says nothing to us. Throws IdentityError (400). */
@@ -18,11 +21,14 @@ export function readAuthorization(header: string): Credentials | null {
   // cargo sends the token bare.
   if (header.startsWith(SECRET_PREFIX)) return fromPair(header);
   const space = header.indexOf(" ");
-  if (space < 0) return null;
+  if (space < 0) return isIdentityToken(header) ? withIdentity(header) : null;
   const value = header.slice(space + 1).trim();
   const scheme = header.slice(0, space).toLowerCase();
-  // Any other Bearer is somebody else's token: npm sends what its configuration holds.
-  if (scheme === "bearer") return value.startsWith(SECRET_PREFIX) ? fromPair(value) : null;
+  if (scheme === "bearer") {
+    if (value.startsWith(SECRET_PREFIX)) return fromPair(value);
+    // Any other Bearer is somebody else's token: npm sends what its configuration holds.
+    return isIdentityToken(value) ? withIdentity(value) : null;
+  }
   return scheme === "basic" ? fromBasic(value) : null;
 }
 
@@ -33,7 +39,13 @@ function fromBasic(value: string): Credentials {
   const password = colon < 0 ? "" : decoded.slice(colon + 1);
   if (password.startsWith(SECRET_PREFIX)) return fromPair(password);
   if (user.startsWith(SECRET_PREFIX)) return withToken(user, password);
-  return { token: null, registry: null, user, basic: password === "" ? null : `Basic ${value}` };
+  return {
+    token: null,
+    registry: null,
+    user,
+    basic: password === "" ? null : `Basic ${value}`,
+    identity: isIdentityToken(password) ? password : null,
+  };
 }
 
 /** `pp_...` or `pp_...:<registry token>`. */
@@ -44,7 +56,11 @@ function fromPair(text: string): Credentials {
 }
 
 function withToken(token: string, registryToken: string): Credentials {
-  return { token, registry: bearer(registryToken), user: "", basic: null };
+  return { token, registry: bearer(registryToken), user: "", basic: null, identity: null };
+}
+
+function withIdentity(identity: string): Credentials {
+  return { token: null, registry: null, user: "", basic: null, identity };
 }
 
 function bearer(registryToken: string): string | null {

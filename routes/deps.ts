@@ -7,6 +7,7 @@ import type { VerifiedFiles } from "../ecosystems/verified_files.ts";
 import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
 import type { Answers } from "./answers.ts";
 import type { Judgements } from "./judgements.ts";
+import type { Workloads } from "./workloads.ts";
 
 export interface UpstreamSetting {
   /** Base address; ends in `/`. */
@@ -22,6 +23,8 @@ export interface RouteSettings {
   readonly orgs: "open" | "closed";
   /** By ecosystem id. */
   readonly upstreams: ReadonlyMap<string, UpstreamSetting>;
+  /** Hosts of issuers (`identities` of a policy) that may be private, and http. */
+  readonly issuerAllow: readonly string[];
   /** Value of a `REGISTRY_TOKEN_...` variable. */
   readonly registryToken: (name: string) => string | undefined;
 }
@@ -45,6 +48,8 @@ export interface Deps {
   readonly facts: FactsSource;
   readonly policies: Policies;
   readonly tokens: Tokens;
+  /** Who comes with an identity token of another issuer. */
+  readonly workloads: Workloads;
   readonly records: Records;
   readonly lifts: Lifts;
   /** Unix ms. */

@@ -1,5 +1,6 @@
 /** One table from failure to answer; the public text never names internals. */
 import { InvalidMetadata, UpstreamError, type UpstreamFault } from "../ecosystems/errors.ts";
+import { IssuerUnavailable } from "../ecosystems/issuers/client.ts";
 import { PolicyUnreadable, StoreUnavailable } from "../policy/store/errors.ts";
 import { IdentityError } from "./identity.ts";
 
@@ -66,6 +67,14 @@ export function problemOf(error: unknown): Problem {
       code: "store_unavailable",
       message: "The proxy's database does not answer, so nothing is let through.",
       headers: { "retry-after": "5" },
+    };
+  }
+  if (error instanceof IssuerUnavailable) {
+    return {
+      status: 503,
+      code: "issuer_unavailable",
+      message: "The issuer of this identity token does not answer, so it cannot be checked.",
+      headers: { "retry-after": "10" },
     };
   }
   return { status: 500, code: "internal", message: "Something went wrong in the proxy." };

@@ -10,6 +10,7 @@ import { ANY_ORG } from "../policy/store/tokens.ts";
 import type { StoredToken, Tokens } from "../policy/store/types.ts";
 import { type Credentials, readAuthorization } from "./authorization.ts";
 import { IdentityError } from "./identity_error.ts";
+import type { Workloads } from "./workloads.ts";
 
 export { IdentityError } from "./identity_error.ts";
 
@@ -59,19 +60,31 @@ const HOST = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?
 
 /**
  * Works out who asks. Throws (or rejects with) IdentityError, and with
- * StoreUnavailable where a token cannot be looked up; nothing else.
+ * StoreUnavailable where a token cannot be looked up; nothing else, unless
+ * `workloads` are given, which have errors of their own.
  */
 export function identify(
   request: { readonly url: string; readonly headers: Headers },
   tokens: Pick<Tokens, "find">,
   settings: IdentitySettings = {},
+  workloads?: Workloads,
 ): Identified | Promise<Identified> {
   const address = readAddress(request.url, settings);
   const header = request.headers.get("authorization");
   if (header === null) return anonymous(address, null);
   const credentials = readAuthorization(header);
-  if (credentials?.token == null) return anonymous(address, credentials);
-  return withToken(address, credentials, tokens.find(credentials.token));
+  if (credentials === null) return anonymous(address, null);
+  if (credentials.token !== null) {
+    return withToken(address, credentials, tokens.find(credentials.token));
+  }
+  if (credentials.identity === null || workloads === undefined) {
+    return anonymous(address, credentials);
+  }
+  return withIdentity(address, credentials, workloads.find(credentials.identity, orgOf(address)));
+}
+
+function orgOf(address: Address): string {
+  return address.org ?? DEFAULT_ORG;
 }
 
 /** Splits an absolute request URL. Throws IdentityError (400). */
@@ -130,7 +143,7 @@ function anonymous(address: Address, credentials: Credentials | null): Identifie
     if (!isUserName(user)) throw new IdentityError("user_invalid", invalid("user", user));
   }
   return identified(address, {
-    org: address.org ?? DEFAULT_ORG,
+    org: orgOf(address),
     user: user ?? "",
     role: null,
     registryCredential: null,
@@ -151,12 +164,25 @@ async function withToken(
     throw new IdentityError("token_org", `This token is not for the org "${address.org}".`);
   }
   return identified(address, {
-    org: token.org === ANY_ORG ? address.org ?? DEFAULT_ORG : token.org,
+    org: token.org === ANY_ORG ? orgOf(address) : token.org,
     user: token.user,
     role: token.role,
     registryCredential: credentials.registry,
     basicCredential: null,
   });
+}
+
+async function withIdentity(
+  address: Address,
+  credentials: Credentials,
+  search: Promise<string | null>,
+): Promise<Identified> {
+  const user = await search;
+  if (user === null) return anonymous(address, credentials);
+  // The identity token is for the proxy: it goes to no private registry.
+  const [registryCredential, basicCredential] = [null, null];
+  const org = orgOf(address);
+  return identified(address, { org, user, role: "client", registryCredential, basicCredential });
 }
 
 function identified(

@@ -7,9 +7,11 @@ const STATUS = {
   encoding_invalid: 400,
   authorization_invalid: 400,
   token_unknown: 401,
+  identity_invalid: 401,
   token_required: 401,
   user_required: 401,
   token_org: 403,
+  identity_refused: 403,
 } as const;
 
 export type IdentityProblem = keyof typeof STATUS;

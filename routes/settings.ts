@@ -2,6 +2,10 @@
 import type { Ecosystem } from "../ecosystems/ecosystem.ts";
 import { parseDuration } from "../policy/duration.ts";
 import type { RouteSettings, UpstreamSetting } from "./deps.ts";
+import { type OidcSettings, readOidc } from "./oidc_settings.ts";
+import { SettingError } from "./setting_error.ts";
+
+export { SettingError } from "./setting_error.ts";
 
 export interface Settings extends RouteSettings {
   /** Where to listen; undefined on Deno Deploy, which decides that itself. */
@@ -15,15 +19,8 @@ export interface Settings extends RouteSettings {
   readonly webhookAllow: readonly string[];
   /** Base address of the advisories, ends in `/`; null: turned off. */
   readonly osvUrl: string | null;
-}
-
-/** A variable that cannot be used: one line for the terminal. */
-export class SettingError extends Error {
-  override readonly name = "SettingError";
-
-  constructor(variable: string, value: string, accepted: string) {
-    super(`Cannot use ${variable}=${JSON.stringify(withoutPassword(value))}: ${accepted}`);
-  }
+  /** Where administrators sign in; null: they use tokens alone. */
+  readonly oidc: OidcSettings | null;
 }
 
 type Env = (name: string) => string | undefined;
@@ -53,6 +50,8 @@ export function readSettings(env: Env, ecosystems: readonly Ecosystem[]): Settin
       1024 * 1024,
     webhookAllow: readHostPatterns(env, "WEBHOOK_ALLOW"),
     osvUrl: readOsvUrl(env),
+    issuerAllow: readHostPatterns(env, "ISSUER_ALLOW"),
+    oidc: readOidc(env),
   };
 }
 
@@ -211,9 +210,4 @@ function readOsvUrl(env: Env): string | null {
   const url = readUrl("OSV_URL", text);
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return url.href;
-}
-
-/** For the terminal: an address may hold a user and a password. */
-function withoutPassword(text: string): string {
-  return text.replace(/\/\/[^/]*@/g, "//…@");
 }

@@ -1,6 +1,9 @@
 import type { Ecosystem } from "../ecosystems/ecosystem.ts";
 import { type AdvisorySource, FactsSource } from "../ecosystems/facts.ts";
 import { Indexes } from "../ecosystems/indexes.ts";
+import { IssuerClient } from "../ecosystems/issuers/client.ts";
+import { IssuerKeys } from "../ecosystems/issuers/keys.ts";
+import { TokenVerifier } from "../ecosystems/issuers/verifier.ts";
 import { RevalidatedCache } from "../ecosystems/revalidated.ts";
 import { Upstream, type UpstreamLimits } from "../ecosystems/upstream.ts";
 import { VerifiedFiles } from "../ecosystems/verified_files.ts";
@@ -9,6 +12,7 @@ import type { VersionSchemes } from "../policy/types.ts";
 import { Answers } from "./answers.ts";
 import { publicSources } from "./sources.ts";
 import type { Deps, Log, RouteSettings } from "./deps.ts";
+import { openWorkloads } from "./workloads.ts";
 
 /** What main.ts and the tests open themselves. */
 export interface Parts {
@@ -39,9 +43,12 @@ export function wire(parts: Parts): Deps {
     new RevalidatedCache(upstream, share(0.05)),
   );
   const sources = publicSources(settings.upstreams);
+  const client = new IssuerClient({ allow: settings.issuerAllow });
+  const verifier = new TokenVerifier({ keys: new IssuerKeys({ client, now }), now });
   return {
     ...parts,
     publicSources: sources,
+    workloads: openWorkloads({ policies: parts.policies, verifier }),
     upstream,
     indexes,
     answers: new Answers(share(0.35).bytes),
