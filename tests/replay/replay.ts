@@ -12,8 +12,9 @@ import { startPypiRegistry } from "../registry/pypi.ts";
 import given from "./incidents.json" with { type: "json" };
 
 const trust = v.optional(v.picklist(["provenance", "trusted_publisher"]));
-/** A day alone is known only to the day. */
-const time = v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?$/));
+/** A day alone is known only to the day, a month only to the month. */
+const time = v.pipe(v.string(), v.regex(/^\d{4}-\d\d(?:-\d\d(?:T\d\d:\d\d:\d\dZ)?)?$/));
+const day = v.pipe(time, v.regex(/^\d{4}-\d\d-\d\d/));
 
 const Incident = v.strictObject({
   ecosystem: v.picklist(["npm", "pypi", "cargo"]),
@@ -21,14 +22,20 @@ const Incident = v.strictObject({
   /** null: every version was bad. */
   version: v.nullable(v.string()),
   published: time,
-  disclosed: time,
+  /** When it was first reported in public or removed, whichever a source gives first. */
+  disclosed: day,
   /** The last good release, if there was any; without a time it is taken for a month older. */
   before: v.optional(v.strictObject({ version: v.string(), published: v.optional(time), trust })),
   trust,
   /** Whether installing it ran its code. */
   scripts: v.optional(v.literal(true)),
   note: v.optional(v.string()),
-  source: v.pipe(v.string(), v.url()),
+  /**
+   * Facts that none of the sources states; `evidence`: `trust` or `scripts`. A release before
+   * without a time is one in any case.
+   */
+  unchecked: v.optional(v.array(v.picklist(["published", "disclosed", "before", "evidence"]))),
+  sources: v.pipe(v.array(v.pipe(v.string(), v.url())), v.minLength(1)),
 });
 
 export type Incident = v.InferOutput<typeof Incident>;
@@ -45,8 +52,8 @@ export type Outcome = Readonly<Record<Moment, readonly string[]>>;
 export interface Replayed {
   readonly incident: Incident;
   readonly outcome: Outcome;
-  /** Whether the release before was served all the time. */
-  readonly goodServed: boolean;
+  /** Whether the release before was served all the time; null: there is none with a time. */
+  readonly goodServed: boolean | null;
 }
 
 const HOUR = 3_600_000;
@@ -74,11 +81,11 @@ export async function replay(incidents: readonly Incident[] = INCIDENTS): Promis
       advised: disclosed,
     };
     const outcome: Partial<Record<Moment, readonly string[]>> = {};
-    let goodServed = true;
+    let goodServed = incident.before?.published === undefined ? null : true;
     for (const moment of MOMENTS) {
       const proxy = moment === "advised" ? world.advised : world.plain;
       outcome[moment] = await proxy.ask(incident, versionOf(incident), instants[moment]);
-      if (incident.before === undefined) continue;
+      if (incident.before?.published === undefined) continue;
       const good = await proxy.ask(incident, incident.before.version, instants[moment]);
       goodServed &&= good.length === 0;
     }
@@ -187,6 +194,30 @@ async function asking(
   };
 }
 
+/** What is not known from a source: empty if everything is. */
+export function unchecked({ before, unchecked: facts = [] }: Incident): readonly string[] {
+  const estimated = before !== undefined && before.published === undefined;
+  return estimated ? [...facts, "before"] : facts;
+}
+
+/** How far the facts can be relied upon, and what became of the releases before. */
+export function standing(replayed: readonly Replayed[]): readonly string[] {
+  const known = replayed.filter(({ goodServed }) => goodServed !== null);
+  const young = known.filter(({ goodServed }) => !goodServed)
+    .map(({ incident: { name, before } }) => `${name} ${before?.version}`);
+  const open = replayed.map(({ incident }) => unchecked(incident)).filter(({ length }) =>
+    length > 0
+  );
+  const onlyBefore = open.filter((facts) => facts.every((fact) => fact === "before"));
+  return [
+    `Of ${replayed.length} incidents ${replayed.length - open.length} agree in every fact with ` +
+    `a source that was read; in ${onlyBefore.length} only the release before does not, and in ` +
+    `${open.length - onlyBefore.length} another fact.`,
+    `Of ${known.length} releases before that have a date ${known.length - young.length} were ` +
+    `served all the time; too young themselves were ${young.join(", ")}.`,
+  ];
+}
+
 /** The table of the README; the sources are in `incidents.json`. */
 export function table(replayed: readonly Replayed[]): string {
   const cell = (rules: readonly string[]) => rules.length === 0 ? "let through" : rules.join(", ");
@@ -194,6 +225,7 @@ export function table(replayed: readonly Replayed[]): string {
     incident.published.slice(0, 10),
     [incident.ecosystem, incident.name, incident.version ?? []].flat().join(" "),
     ...MOMENTS.map((moment) => cell(outcome[moment])),
+    unchecked(incident).join(", "),
   ]);
   const head = [
     "published",
@@ -202,6 +234,7 @@ export function table(replayed: readonly Replayed[]): string {
     "after 1 d",
     "when disclosed",
     "with its advisory",
+    "not checked",
   ];
   return [head, head.map(() => "---"), ...lines]
     .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
@@ -216,6 +249,7 @@ if (import.meta.main) {
     "",
     `Withheld of ${replayed.length}: ${stopped("hour")} after an hour, ${stopped("day")} after a ` +
     `day, ${stopped("disclosed")} when disclosed, ${stopped("advised")} with an advisory.`,
+    ...standing(replayed),
     "",
   ].join("\n");
   await Deno.stdout.write(new TextEncoder().encode(text));
