@@ -165,6 +165,6 @@ class Reader {
     const found = rest === ""
       ? "it ends too early"
       : `${JSON.stringify(shown(rest))} is unexpected`;
-    throw new LockfileInvalid(`It cannot be read as JSON: ${why ?? found}`, { line: this.#line });
+    throw new LockfileInvalid(why ?? found, { line: this.#line });
   }
 }

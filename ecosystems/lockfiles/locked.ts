@@ -44,12 +44,15 @@ export class LockfileInvalid extends Error {
   readonly format: string | null;
   /** Counted from 1; null: not known. */
   readonly line: number | null;
+  /** Whether it is no format that we know. */
+  readonly unknown: boolean;
 
   constructor(
     message: string,
-    options: ErrorOptions & { format?: string | null; line?: number | null } = {},
+    options: ErrorOptions & { format?: string; line?: number | null; unknown?: boolean } = {},
   ) {
     super(message, options);
+    this.unknown = options.unknown ?? false;
     this.format = options.format ?? null;
     this.line = options.line ?? null;
   }
@@ -94,11 +97,13 @@ export class Collector {
     }
     this.#bound();
     const asked = ecosystem === "cargo" ? name : normal;
+    const named = written(type, asked, version);
+    if (named === null) return this.skip(name, `cannot be written as a PURL of ${type}`);
     this.#entries.set(key, {
       ecosystem,
       name: asked,
       version,
-      purl: purl(type, asked, version),
+      purl: named,
       location: line === null ? null : { line },
       ...integrity === undefined || integrity === "" ? {} : { integrity },
       ...source === undefined ? {} : { source },
@@ -119,6 +124,15 @@ export class Collector {
   #bound(): void {
     if (this.#entries.size + this.#skipped.size < MAX_ENTRIES) return;
     throw new LockfileInvalid(`It has more than ${MAX_ENTRIES.toLocaleString("en")} entries`);
+  }
+}
+
+/** Null: its type asks for more than a name and a version. */
+function written(type: string, name: string, version: string): string | null {
+  try {
+    return purl(type, name, version);
+  } catch {
+    return null;
   }
 }
 

@@ -1,12 +1,72 @@
 /** Reads what a project has locked: lockfiles, SBOMs and lists of PURLs. */
+import { isBunLock, readBunLock } from "./bun_lock.ts";
+import { isCargoLock, readCargoLock } from "./cargo_lock.ts";
+import { isCycloneDx, readCycloneDx } from "./cyclonedx.ts";
+import { isDenoLock, readDenoLock } from "./deno_lock.ts";
 import { readJsonText } from "./json_text.ts";
 import { type Locked, LockfileInvalid } from "./locked.ts";
-import { linesOf } from "./members.ts";
+import { isMembers, linesOf, type Members, members } from "./members.ts";
+import { isNpmLock, readNpmLock } from "./npm_lock.ts";
+import { isPdmLock, readPdmLock } from "./pdm_lock.ts";
+import { isPipfileLock, readPipfileLock } from "./pipfile_lock.ts";
+import { readPnpmLock } from "./pnpm_lock.ts";
+import { isPoetryLock, readPoetryLock } from "./poetry_lock.ts";
 import { readPurlArray, readPurlLines } from "./purls.ts";
+import { isPylock, readPylock } from "./pylock.ts";
+import { isRequirements, readRequirements } from "./requirements.ts";
+import { isSpdx, isSpdx3, readSpdx, readSpdx3 } from "./spdx.ts";
+import { readTomlText } from "./toml_text.ts";
+import { isUvLock, readUvLock } from "./uv_lock.ts";
+import { readYamlText } from "./yaml_text.ts";
+import { readYarnBerry } from "./yarn_berry.ts";
+import { readYarnClassic } from "./yarn_classic.ts";
 
 export { type Locked, type LockedEntry, LockfileInvalid, type Skipped } from "./locked.ts";
 
 export const MAX_LOCKFILE_BYTES = 50_000_000;
+
+const KNOWN =
+  "package-lock.json, npm-shrinkwrap.json, pnpm-lock.yaml, yarn.lock, bun.lock, deno.lock, " +
+  "requirements.txt with pins, uv.lock, poetry.lock, pdm.lock, pylock.toml, Pipfile.lock, " +
+  "Cargo.lock, CycloneDX and SPDX as JSON, and lists of PURLs";
+
+/** A format whose document is one object. */
+interface Format {
+  readonly name: string;
+  /** How its files are called; for those that cannot be told by their content. */
+  readonly filename?: RegExp;
+  readonly is: (root: Members) => boolean;
+  readonly read: (root: Members) => Locked;
+}
+
+/** The likelier is asked first; no document is two of them. */
+const JSON_FORMATS: readonly Format[] = [
+  { name: "CycloneDX", is: isCycloneDx, read: readCycloneDx },
+  { name: "SPDX", is: isSpdx, read: readSpdx },
+  { name: "SPDX 3", is: isSpdx3, read: readSpdx3 },
+  { name: "bun.lock", filename: /^bun\.lock$/, is: isBunLock, read: readBunLock },
+  {
+    name: "package-lock.json",
+    filename: /^(?:\.?package-lock|npm-shrinkwrap)\.json$/,
+    is: isNpmLock,
+    read: readNpmLock,
+  },
+  {
+    name: "Pipfile.lock",
+    filename: /^Pipfile\.lock$/,
+    is: isPipfileLock,
+    read: readPipfileLock,
+  },
+  { name: "deno.lock", filename: /^deno\.lock$/, is: isDenoLock, read: readDenoLock },
+];
+
+const TOML_FORMATS: readonly Format[] = [
+  { name: "pylock.toml", filename: /^pylock\b.*\.toml$/, is: isPylock, read: readPylock },
+  { name: "pdm.lock", filename: /^pdm\.lock$/, is: isPdmLock, read: readPdmLock },
+  { name: "poetry.lock", filename: /^poetry\.lock$/, is: isPoetryLock, read: readPoetryLock },
+  { name: "uv.lock", filename: /^uv\.lock$/, is: isUvLock, read: readUvLock },
+  { name: "Cargo.lock", filename: /^Cargo\.lock$/, is: isCargoLock, read: readCargoLock },
+];
 
 /**
  * Tells the format by the content, then by the name. Throws LockfileInvalid.
@@ -16,13 +76,127 @@ export async function readLockfile(
   bytes: Uint8Array,
   hint: { filename?: string } = {},
 ): Promise<Locked> {
-  await Promise.resolve();
-  if (bytes.length > MAX_LOCKFILE_BYTES) throw new LockfileInvalid("It is larger than 50 MB");
-  const text = new TextDecoder().decode(bytes);
-  if (/^\s*\[\s*"/.test(text)) {
-    const items = readJsonText(text);
-    if (Array.isArray(items)) return readPurlArray(items, linesOf(items));
+  if (bytes.length > MAX_LOCKFILE_BYTES) throw new LockfileInvalid("The file is over 50 MB");
+  const filename = (hint.filename ?? "").replace(/^.*[/\\]/s, "");
+  const text = decode(bytes);
+  refuseOthers(text);
+  if (isJson(text)) return inFormat("JSON", () => readJson(text, filename));
+  if (firstLine(text).startsWith("pkg:")) {
+    return inFormat("list of PURLs", () => readPurlLines(text));
   }
-  if (/^\s*pkg:/.test(text)) return readPurlLines(text);
-  throw new LockfileInvalid(`Cannot tell what ${hint.filename ?? "this file"} is`);
+  if (/^__metadata:/m.test(text)) {
+    return await inFormat("yarn.lock", async () => {
+      const [root] = await readYamlText(text);
+      return readYarnBerry(members(root, "It"));
+    });
+  }
+  if (/^lockfileVersion:/m.test(text) || /^pnpm-lock\b.*\.yaml$/.test(filename)) {
+    return await inFormat("pnpm-lock.yaml", async () => readPnpmLock(await readYamlText(text)));
+  }
+  if (/^# yarn lockfile v1\b/m.test(text) || filename === "yarn.lock") {
+    return inFormat("yarn.lock", () => readYarnClassic(text));
+  }
+  if (isToml(text) || TOML_FORMATS.some((format) => format.filename?.test(filename))) {
+    return await inFormat(
+      "TOML",
+      async () => byName(await readTomlText(text), TOML_FORMATS, filename),
+    );
+  }
+  if (isRequirements(text) || /require.*\.(?:txt|in)$|^constraints.*\.txt$/.test(filename)) {
+    return inFormat("requirements.txt", () => readRequirements(text));
+  }
+  throw unknown();
+}
+
+function readJson(text: string, filename: string): Locked {
+  const root = readJsonText(text);
+  if (Array.isArray(root)) {
+    return inFormat("list of PURLs", () => readPurlArray(root, linesOf(root)));
+  }
+  if (!isMembers(root)) throw unknown();
+  // GitHub's API wraps its SBOM.
+  return byName(isMembers(root.sbom) ? root.sbom : root, JSON_FORMATS, filename);
+}
+
+function byName(root: Members, formats: readonly Format[], filename: string): Locked {
+  const format = formats.find(({ is }) => is(root)) ??
+    formats.find((format) => format.filename?.test(filename));
+  if (format === undefined) throw unknown();
+  return inFormat(format.name, () => format.read(root));
+}
+
+/** Puts what a fault is of, and where, before its message. */
+function inFormat<T>(format: string, read: () => T): T;
+function inFormat(format: string, read: () => unknown): unknown {
+  try {
+    const result = read();
+    return result instanceof Promise ? result.catch((error) => fail(format, error)) : result;
+  } catch (error) {
+    return fail(format, error);
+  }
+}
+
+function fail(format: string, error: unknown): never {
+  if (!(error instanceof LockfileInvalid) || error.format !== null || error.unknown) throw error;
+  const place = error.line === null ? "" : `, line ${error.line}`;
+  throw new LockfileInvalid(`Cannot read it as ${format}${place}: ${error.message}`, {
+    format,
+    line: error.line,
+    cause: error,
+  });
+}
+
+function isJson(text: string): boolean {
+  return /^\s*(?:\{|\[\s*(?:["\]{]|$)|\/\/|\/\*)/.test(text);
+}
+
+/** Without blanks; comments are passed over. */
+function firstLine(text: string): string {
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf("\n", start);
+    const line = text.slice(start, end < 0 ? undefined : end).trim();
+    if (line !== "" && !line.startsWith("#")) return line;
+    start = end < 0 ? text.length : end + 1;
+  }
+  return "";
+}
+
+function isToml(text: string): boolean {
+  return /^(?:\[\[?[\w.-]+\]\]?\s*$|(?:lock-)?version = )/m.test(text);
+}
+
+/** Files that people may well send, and a better word for each. */
+function refuseOthers(text: string): void {
+  if (text.startsWith("#!/usr/bin/env bun\nbun-lockfile-format")) {
+    throw new LockfileInvalid(
+      "This is bun.lockb, which is binary: make bun.lock with `bun install --save-text-lockfile`",
+    );
+  }
+  if (/^\s*</.test(text) && !text.startsWith("<<<<<<<")) {
+    throw new LockfileInvalid("This is XML or HTML: SBOMs are read as JSON only");
+  }
+  if (/^SPDXVersion:/m.test(text)) {
+    throw new LockfileInvalid("This is SPDX as tags and values: SBOMs are read as JSON only");
+  }
+  const conflict = text.search(/^<{7} /m);
+  if (conflict < 0) return;
+  const line = text.slice(0, conflict).split("\n").length;
+  throw new LockfileInvalid(`Line ${line} is a merge conflict that is not resolved`, { line });
+}
+
+/** UTF-8, or UTF-16 with its mark, which PowerShell writes. */
+function decode(bytes: Uint8Array): string {
+  const mark = (bytes[0] << 8) | bytes[1];
+  const encoding = mark === 0xfffe ? "utf-16le" : mark === 0xfeff ? "utf-16be" : "utf-8";
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new LockfileInvalid("The file is no text", { cause });
+  }
+}
+
+function unknown(): LockfileInvalid {
+  return new LockfileInvalid(`Cannot tell what this file is. Known are ${KNOWN}`, {
+    unknown: true,
+  });
 }

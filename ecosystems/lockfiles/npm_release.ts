@@ -49,7 +49,7 @@ export function notRegistry(address: string): string | null {
 }
 
 const GIT =
-  /^(?:git[+:@]|github:|gitlab:|bitbucket:|gist:|ssh:)|^https?:\/\/(?:codeload\.github\.com\/|(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)\/[^?#]*(?:\/(?:archive|tarball|get)\/|\.git))|^https?:[^?#]*\.git(?:[?#]|$)|^[\w.-]+\/[\w.-]+#/;
+  /^(?:git[+:@]|github:|gitlab:|bitbucket:|gist:|ssh:)|^https?:\/\/(?:codeload\.github\.com\/|(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)\/[^?#]*(?:\/(?:archive|tarball|get)\/|\.git(?:[\/?#]|$)))|^https?:[^?#]*\.git(?:[?#]|$)|^[\w.-]+\/[\w.-]+#/;
 
 /** `/<name>/-/<base>-<version>.tgz`; some put the scope or the version before the file, too. */
 const TARBALL = /\/((?:@[^/]+\/)?[^/]+)\/-\/(?:@[^/]+\/|[^/]+\/)?([^/]+)\.tgz$/;

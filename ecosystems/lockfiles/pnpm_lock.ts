@@ -40,7 +40,8 @@ function addPackage(collector: Collector, key: string, entry: Members, major: st
   if (resolution === undefined) {
     throw new LockfileInvalid(`${JSON.stringify(shown(key))} has no resolution`, { line });
   }
-  const elsewhere = notDownloaded(resolution) ?? notRegistry(reference) ?? notRegistry(bare);
+  const elsewhere = notDownloaded(resolution) ??
+    notRegistry(/^(?:file|link):/.test(bare) ? bare : reference);
   if (elsewhere !== null) return collector.skip(name, elsewhere);
   const address = text(resolution, "tarball");
   const version = text(entry, "version") ?? reference;

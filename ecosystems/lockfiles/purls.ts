@@ -1,5 +1,6 @@
 /** A list of PURLs: a JSON array of strings, or one on each line with `#` comments. */
 import { parsePurl } from "../../policy/purl.ts";
+import { SCHEMES } from "../mod.ts";
 import { Collector, type Locked, LockfileInvalid, shown, shownAddress } from "./locked.ts";
 
 const FORMAT = "list of PURLs";
@@ -9,7 +10,7 @@ export function readPurlLines(text: string): Locked {
   const collector = new Collector();
   text.split("\n").forEach((raw, i) => {
     const purl = raw.trim();
-    if (purl !== "" && !purl.startsWith("#")) addPurl(collector, purl, i + 1, FORMAT);
+    if (purl !== "" && !purl.startsWith("#")) addPurl(collector, { purl, line: i + 1 });
   });
   return collector.locked(FORMAT);
 }
@@ -19,49 +20,52 @@ export function readPurlArray(items: readonly unknown[], lines: readonly number[
   const collector = new Collector();
   items.forEach((item, i) => {
     if (typeof item !== "string") {
-      throw new LockfileInvalid("A list of PURLs holds strings only", {
-        format: FORMAT,
-        line: lines[i],
-      });
+      throw new LockfileInvalid("A list of PURLs holds strings only", { line: lines[i] });
     }
-    addPurl(collector, item.trim(), lines[i], FORMAT);
+    addPurl(collector, { purl: item.trim(), line: lines[i] ?? null });
   });
   return collector.locked(FORMAT);
 }
 
-/**
- * An entry, or why it is none. Throws LockfileInvalid on what is no PURL.
- * @param format for the message
- */
-export function addPurl(
-  collector: Collector,
-  text: string,
-  line: number | null,
-  format: string,
-  integrity?: string,
-): void {
-  let parsed;
+export interface Stated {
+  readonly purl: string;
+  readonly line: number | null;
+  readonly integrity?: string;
+}
+
+/** As `addPurl`; a PURL of an ecosystem that is not ours may be as it likes. Throws LockfileInvalid. */
+export function addSbomPurl(collector: Collector, stated: Stated): void {
+  const [, type] = /^pkg:\/*([^/]+)\//.exec(stated.purl) ?? [];
+  const ours = [...SCHEMES.values()].some(({ purlType }) => purlType === type?.toLowerCase());
   try {
-    parsed = parsePurl(text);
-  } catch (cause) {
-    throw new LockfileInvalid(`${JSON.stringify(shown(text))} is not a PURL`, {
-      format,
-      line,
-      cause,
-    });
+    addPurl(collector, stated);
+  } catch (error) {
+    if (ours || !(error instanceof LockfileInvalid)) throw error;
+    collector.skip(stated.purl, "has a PURL that cannot be read");
   }
-  const { type, name, version } = parsed;
-  const elsewhere = origin(text);
+}
+
+/** An entry, or why it is none. Throws LockfileInvalid on what is no PURL. */
+function addPurl(collector: Collector, { purl, line, integrity }: Stated): void {
+  const { type, name, version } = parse(purl, line);
+  const elsewhere = origin(purl);
   if (elsewhere !== null) return collector.skip(name, elsewhere);
   if (version === undefined || version === "") return collector.skip(name, "has no version");
   collector.add({ type, name, version, line, integrity });
+}
+
+function parse(purl: string, line: number | null): ReturnType<typeof parsePurl> {
+  try {
+    return parsePurl(purl);
+  } catch (cause) {
+    throw new LockfileInvalid(`${JSON.stringify(shown(purl))} is no PURL`, { line, cause });
+  }
 }
 
 /** Qualifiers that say that another place than a registry serves it. */
 function origin(text: string): string | null {
   const query = /\?([^#]*)/.exec(text)?.[1];
   if (query === undefined) return null;
-  const qualifiers = new URLSearchParams(query);
-  const repository = qualifiers.get("vcs_url");
+  const repository = new URLSearchParams(query).get("vcs_url");
   return repository === null ? null : `is from a repository (${shownAddress(repository)})`;
 }

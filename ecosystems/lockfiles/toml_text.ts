@@ -15,7 +15,7 @@ export async function readTomlText(text: string): Promise<Members> {
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
     const reason = shown(cause.message.split("\n")[0].replace(/^Invalid TOML document: /, ""));
-    throw new LockfileInvalid(`It cannot be read as TOML: ${reason}`, { line: cause.line, cause });
+    throw new LockfileInvalid(reason, { line: cause.line, cause });
   }
   const root = members(parsed, "It");
   for (const name of LISTS) {

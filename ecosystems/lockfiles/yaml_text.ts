@@ -6,7 +6,6 @@ import { LINE, type Members } from "./members.ts";
 type Yaml = typeof import("js-yaml");
 
 const MAX_DEPTH = 64;
-const PLAIN = 1;
 
 type Container =
   | { readonly members: Members; key: string | null; keyLine: number }
@@ -29,7 +28,7 @@ function events(yaml: Yaml, text: string): Event[] {
     if (!(cause instanceof yaml.YAMLException)) throw cause;
     const { reason, mark } = cause;
     const line = mark === undefined ? null : mark.line + 1;
-    throw new LockfileInvalid(`It cannot be read as YAML: ${shown(reason)}`, { line, cause });
+    throw new LockfileInvalid(shown(reason), { line, cause });
   }
 }
 
@@ -81,7 +80,7 @@ function build(yaml: Yaml, text: string, events: readonly Event[]): unknown[] {
 }
 
 function scalar(yaml: Yaml, text: string, event: ScalarEvent): string | null {
-  if (event.style === PLAIN && event.valueStart === event.valueEnd) return null;
+  if (event.style === yaml.SCALAR_STYLE.PLAIN && event.valueStart === event.valueEnd) return null;
   return yaml.getScalarValue(text, event);
 }
 

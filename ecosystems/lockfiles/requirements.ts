@@ -1,0 +1,105 @@
+/** requirements.txt: https://pip.pypa.io/en/stable/reference/requirements-file-format/. */
+import { Collector, type Locked, LockfileInvalid, shown, shownAddress } from "./locked.ts";
+
+const FORMAT = "requirements.txt";
+/** A name with extras, then specifiers, then markers. */
+const REQUIREMENT =
+  /^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(\(?[^;]*\)?)(?:;.*)?$/s;
+const SPECIFIERS = /^(?:===?|~=|!=|<=?|>=?)\s*[^\s,]+(?:\s*,\s*(?:===?|~=|!=|<=?|>=?)\s*[^\s,]+)*$/;
+const PIN = /(?:^|,)\s*===?\s*([^\s,*]+)\s*(?=,|$)/;
+const HASH = /\s--hash[=\s]\s*(\S+)/g;
+/** Options of a requirement, and of a line of its own that names no package. */
+const OPTION = /\s--(?:global-option|config-settings?|install-option)[=\s].*$/s;
+const FILE_OPTION = /^(?:-r|--requirement|-c|--constraint)(?:[=\s]|(?=[^-\s]))\s*(.+)$/s;
+const EDITABLE = /^(?:-e|--editable)[=\s]\s*(.+)$/s;
+const SETTING = /^(?:-i|-f|--?[a-z][a-z-]+)(?:[=\s]|$)/;
+
+interface Logical {
+  readonly text: string;
+  readonly line: number;
+}
+
+/** Whether every line could be one of such a file, and one of them names a package. */
+export function isRequirements(text: string): boolean {
+  let named = false;
+  for (const { text: line } of logicalLines(text)) {
+    if (EDITABLE.test(line) || FILE_OPTION.test(line) || isAddress(line)) named = true;
+    else if (SETTING.test(line)) continue;
+    else if (parts(line) === null) return false;
+    else named ||= PIN.test(parts(line)?.specifiers ?? "");
+  }
+  return named;
+}
+
+/** Throws LockfileInvalid. */
+export function readRequirements(text: string): Locked {
+  const collector = new Collector();
+  for (const line of logicalLines(text)) addLine(collector, line);
+  return collector.locked(FORMAT);
+}
+
+function addLine(collector: Collector, { text, line }: Logical): void {
+  const file = FILE_OPTION.exec(text)?.[1];
+  if (file !== undefined) {
+    return collector.skip(file, "is another file of requirements, to be checked itself");
+  }
+  const editable = EDITABLE.exec(text)?.[1];
+  if (editable !== undefined) {
+    return collector.skip(shownAddress(editable), "is an editable install, of no registry");
+  }
+  if (isAddress(text)) return skipAddress(collector, text);
+  if (SETTING.test(text)) return;
+  const found = parts(text);
+  if (found === null) throw new LockfileInvalid(`${quoted(text)} is no requirement`, { line });
+  const { name, specifiers, hashes } = found;
+  const version = PIN.exec(specifiers)?.[1];
+  if (version === undefined) return collector.skip(name, "is not pinned");
+  collector.add({ type: "pypi", name, version, line, integrity: hashes.join(" ") });
+}
+
+/** `name @ https://…`, an address or a path alone. */
+function isAddress(text: string): boolean {
+  return /^[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s/.test(text) ||
+    /^(?:[a-z][a-z0-9+.-]*:|\.{0,2}\/|\.$)/i.test(text) || /^\S+\.(?:whl|tar\.gz|zip)$/.test(text);
+}
+
+function skipAddress(collector: Collector, text: string): void {
+  const [, name, address = text] =
+    /^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s+(\S+)/.exec(text) ??
+      [];
+  const place = shownAddress(address.split(/\s/)[0]);
+  collector.skip(name ?? place, `is from an address, of no registry (${place})`);
+}
+
+function parts(text: string): { name: string; specifiers: string; hashes: string[] } | null {
+  const hashes = [...text.matchAll(HASH)].map(([, hash]) => hash);
+  const bare = text.replace(HASH, "").replace(OPTION, "").trim();
+  const [, name, rest] = REQUIREMENT.exec(bare) ?? [];
+  if (name === undefined) return null;
+  const specifiers = rest.trim().replace(/^\((.*)\)$/s, "$1").trim();
+  return specifiers === "" || SPECIFIERS.test(specifiers) ? { name, specifiers, hashes } : null;
+}
+
+/** Lines that end in a backslash go on; comments begin a line or follow a blank. */
+function logicalLines(text: string): Logical[] {
+  const found: Logical[] = [];
+  let pieces: string[] = [];
+  let start = 1;
+  const physical = text.split("\n");
+  physical.forEach((raw, i) => {
+    const line = raw.replace(/\r$/, "");
+    if (pieces.length === 0) start = i + 1;
+    const comment = /^\s*#/.test(line);
+    const goesOn = !comment && line.endsWith("\\") && i < physical.length - 1;
+    pieces.push(goesOn ? line.slice(0, -1) : comment ? "" : line);
+    if (goesOn) return;
+    const whole = pieces.join(" ").replace(/(?:^|\s)#.*$/s, "").trim();
+    if (whole !== "") found.push({ text: whole, line: start });
+    pieces = [];
+  });
+  return found;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(shown(text));
+}

@@ -1,0 +1,35 @@
+/** uv.lock: https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile. */
+import { Collector, type Locked, shown } from "./locked.ts";
+import { isMembers, list, type Members, object, objects, text } from "./members.ts";
+import { addPython, fromElsewhere, hashesOf, named } from "./python_release.ts";
+
+export function isUvLock(root: Members): boolean {
+  return typeof root.version === "number" && typeof root["requires-python"] === "string";
+}
+
+/** Throws LockfileInvalid. */
+export function readUvLock(root: Members): Locked {
+  const collector = new Collector();
+  for (const entry of objects(root, "package")) {
+    const { name, line } = named(entry);
+    const source = object(entry, "source") ?? {};
+    const elsewhere = ofProject(source) ?? fromElsewhere(source);
+    if (elsewhere !== null) {
+      collector.skip(name, elsewhere);
+      continue;
+    }
+    const sdist = object(entry, "sdist");
+    const files = [...sdist === undefined ? [] : [sdist], ...list(entry, "wheels") ?? []];
+    addPython(collector, { name, version: text(entry, "version"), line, hashes: hashesOf(files) });
+  }
+  return collector.locked(`uv.lock ${root.version}`);
+}
+
+function ofProject(source: Members): string | null {
+  if (isMembers(source.registry)) return null;
+  for (const kind of ["virtual", "editable", "directory"]) {
+    const path = text(source, kind);
+    if (path !== undefined) return `is a folder of the project (${shown(path)})`;
+  }
+  return null;
+}
