@@ -42,6 +42,9 @@ const AT_ONCE = 32;
 /** What is not judged by then is said to be unknown. */
 const DEADLINE_MS = 240_000;
 
+/** How long others' requests wait at most. */
+const BUSY_MS = 10;
+
 type Outcome = Pick<CheckedEntry, "verdict" | "code" | "reason" | "until">;
 
 /** Entries of one package, by their positions in the file. */
@@ -61,12 +64,14 @@ export async function checkEntries(
   const groups = inOrder(deps, groupsOf(deps, entries), asked);
   const end = deps.now() + DEADLINE_MS;
   const rest = groups.values();
+  const pause = pauser();
   const work = async () => {
     for (const group of rest) {
       const judged = asked.signal.aborted || deps.now() >= end
         ? () => LATE
         : await checkGroup(deps, group, asked);
       for (const position of group.positions) outcomes[position] = judged(entries[position]);
+      await pause();
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -79,6 +84,16 @@ export async function checkEntries(
     line: entry.location?.line ?? null,
     why: outcomes[position].verdict === "unsupported" ? null : whyAddress(asked, entry.purl),
   }));
+}
+
+/** Indexes at hand are judged without waiting for anything: others' requests come in between. */
+function pauser(): () => Promise<void> {
+  let since = performance.now();
+  return async () => {
+    if (performance.now() - since < BUSY_MS) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    since = performance.now();
+  };
 }
 
 function groupsOf({ ecosystems }: Deps, entries: readonly LockedEntry[]): Group[] {

@@ -8,6 +8,7 @@ import { drawCurves } from "./curves.ts";
 import { describeMachine } from "./machine.ts";
 import { installVerdaccio } from "./peers.ts";
 import { again } from "./points/again.ts";
+import { check } from "./points/check.ts";
 import { cold } from "./points/cold.ts";
 import { files } from "./points/files.ts";
 import { growth } from "./points/growth.ts";
@@ -21,7 +22,17 @@ import type { Row } from "./row.ts";
 /** Of a whole run. */
 const LIMIT_MS = 15 * 60_000;
 /** In the order they are run: the last one makes do with the time that is left. */
-const POINTS: readonly Point[] = [warm, again, cold, files, records, startUp, growth, install];
+const POINTS: readonly Point[] = [
+  warm,
+  again,
+  cold,
+  files,
+  records,
+  startUp,
+  check,
+  growth,
+  install,
+];
 
 const options = readArguments(Deno.args);
 const folder = await Deno.makeTempDir({ prefix: "proxy-bench-" });
