@@ -6,12 +6,14 @@ import { ECOSYSTEMS, SCHEMES } from "./ecosystems/mod.ts";
 import { AdvisoryStore } from "./policy/store/advisories.ts";
 import { openAlerts } from "./policy/store/alerts.ts";
 import { openAudit } from "./policy/store/audit.ts";
+import { openExceptions } from "./policy/store/exceptions.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { keys } from "./policy/store/keys.ts";
 import { withLease } from "./policy/store/leases.ts";
 import { openLifts } from "./policy/store/lifts.ts";
 import { openPolicies } from "./policy/store/policies.ts";
 import { openRecords } from "./policy/store/records.ts";
+import { openRequests } from "./policy/store/requests.ts";
 import { ensureRootToken } from "./policy/store/root_token.ts";
 import { openTokens } from "./policy/store/tokens.ts";
 import { createApp } from "./routes/app.ts";
@@ -42,6 +44,8 @@ const policies = openPolicies(kv, { schemes: SCHEMES, now, journal });
 const audit = openAudit(kv);
 const alerts = openAlerts(kv, { now, journal });
 const tokens = openTokens(kv, { now, root: root.sha256, journal });
+const requests = openRequests(kv, { now, journal, policies });
+const exceptions = openExceptions(kv, { now, journal, policies, schemes: SCHEMES });
 
 const log: Log = (line) =>
   console.log(JSON.stringify({ at: new Date(now()).toISOString(), ...line }));
@@ -64,7 +68,18 @@ const deps = wire({
   records,
   admin: lazily(async () => {
     const { createAdmin } = await import("./admin/app.ts");
-    return createAdmin({ policies, tokens, records, audit, alerts, schemes: SCHEMES, now, report });
+    return createAdmin({
+      policies,
+      tokens,
+      records,
+      audit,
+      alerts,
+      requests,
+      exceptions,
+      schemes: SCHEMES,
+      now,
+      report,
+    });
   }),
   lifts: openLifts(kv, { schemes: SCHEMES, now }),
   advisories,
@@ -87,6 +102,18 @@ void Deno.cron("look back at what was handed out", "41 * * * *", async () => {
     await withLease(kv, "look_back", lease, ({ signal }) => lookBack({ ...parts, signal }));
   } catch (error) {
     log({ event: "failure", path: "look_back", error: String(error) }); // again in an hour
+  }
+});
+
+void Deno.cron("take away exceptions that have ended", "7 * * * *", async () => {
+  const lease = { now, holder: crypto.randomUUID(), ms: 60_000 };
+  try {
+    const run = await withLease(kv, "expire_exceptions", lease, () => exceptions.expire());
+    for (const { org, error } of run?.value.failed ?? []) {
+      log({ event: "failure", path: "expire_exceptions", org, error: String(error) });
+    }
+  } catch (error) {
+    log({ event: "failure", path: "expire_exceptions", error: String(error) }); // again in an hour
   }
 });
 

@@ -4,13 +4,16 @@ import { isOrgName } from "../policy/names.ts";
 import { ALERT_ENDPOINTS } from "./alerts.ts";
 import { AUDIT_ENDPOINTS } from "./audit.ts";
 import { admit } from "./caller.ts";
+import { BREAK_GLASS_ENDPOINTS } from "./break_glass.ts";
 import { type AdminDeps, type Endpoint, json } from "./endpoint.ts";
 import { entryEndpoints } from "./entries.ts";
 import { HISTORY_ENDPOINTS } from "./history.ts";
 import { describe } from "./openapi.ts";
 import { ORG_ENDPOINTS } from "./orgs.ts";
 import { policyEndpoints } from "./policies.ts";
+import { wantsPage } from "./page.ts";
 import { Problem, problemResponse, toProblem } from "./problem.ts";
+import { REQUEST_ENDPOINTS } from "./requests.ts";
 import { SBOM_ENDPOINTS } from "./sbom.ts";
 import { policySchemas } from "./schemas.ts";
 import { TOKEN_ENDPOINTS } from "./tokens.ts";
@@ -33,6 +36,8 @@ export function createAdmin(deps: AdminDeps): Hono {
     ...AUDIT_ENDPOINTS,
     ...ALERT_ENDPOINTS,
     ...SBOM_ENDPOINTS,
+    ...REQUEST_ENDPOINTS,
+    ...BREAK_GLASS_ENDPOINTS,
     {
       method: "GET",
       path: "/admin/openapi.json",
@@ -47,7 +52,7 @@ export function createAdmin(deps: AdminDeps): Hono {
 
   const app = new Hono();
   for (const endpoint of endpoints) {
-    app.on(endpoint.method, route(endpoint.path), (c) => run(endpoint, c, deps));
+    app.on(endpoint.method, route(endpoint.path), (c) => answer(endpoint, c, deps));
   }
   for (const [path, allow] of methods(endpoints)) {
     app.all(route(path), () => {
@@ -59,18 +64,31 @@ export function createAdmin(deps: AdminDeps): Hono {
   app.notFound(() =>
     problemResponse(new Problem("not_found", "See /admin/openapi.json for what there is."))
   );
-  app.onError((error) => {
-    const problem = toProblem(error);
-    const response = problemResponse(problem);
-    if (response.status >= 500) deps.report?.(error);
-    return response;
-  });
+  app.onError((error) => problemResponse(reported(error, deps)));
   return app;
+}
+
+function reported(error: unknown, deps: AdminDeps): Problem {
+  const problem = toProblem(error);
+  if (problemResponse(problem).status >= 500) deps.report?.(error);
+  return problem;
+}
+
+/** People at browsers get a page where the route has one, also when something fails. */
+async function answer(endpoint: Endpoint, c: HonoContext, deps: AdminDeps): Promise<Response> {
+  const { form } = endpoint;
+  if (form === undefined) return await run(endpoint, c, deps);
+  try {
+    return await run(endpoint, c, deps);
+  } catch (error) {
+    if (!wantsPage(c.req.raw)) throw error;
+    return await form.failed(reported(error, deps));
+  }
 }
 
 async function run(endpoint: Endpoint, c: HonoContext, deps: AdminDeps): Promise<Response> {
   const org = c.req.param("org") ?? "";
-  const request = c.req.raw;
+  const request = await (endpoint.form?.read(c.req.raw) ?? c.req.raw);
   // Before the name is looked at, so that nobody without a token learns anything.
   const caller = await admit(request, {
     access: endpoint.access,

@@ -1,5 +1,7 @@
 /** What a route of the API is: one value from which both routing and its description are made. */
 import * as v from "valibot";
+import type { Exceptions } from "../policy/store/exceptions.ts";
+import type { Requests } from "../policy/store/request.ts";
 import type { Alerts } from "../policy/store/alerts.ts";
 import type { Audit, Policies, Records, Tokens } from "../policy/store/types.ts";
 import type { Role, VersionSchemes } from "../policy/types.ts";
@@ -12,6 +14,8 @@ export interface AdminDeps {
   readonly records: Records;
   readonly audit: Audit;
   readonly alerts: Alerts;
+  readonly requests: Requests;
+  readonly exceptions: Exceptions;
   readonly schemes: VersionSchemes;
   /** Unix ms. */
   readonly now: () => number;
@@ -48,6 +52,14 @@ export interface Body {
   readonly types: readonly string[];
 }
 
+/** How a form at a browser uses a route. */
+export interface FormUse {
+  /** The request as a program would have sent it, its credentials among the headers. */
+  readonly read: (request: Request) => Promise<Request>;
+  /** A failure as a page. */
+  readonly failed: (problem: Problem) => Promise<Response>;
+}
+
 export interface Endpoint {
   readonly method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
   /** As OpenAPI writes it: `/admin/v1/orgs/{org}/policy`. */
@@ -61,6 +73,8 @@ export interface Endpoint {
   readonly body?: Body;
   /** By status; the error answers come from `faults`. */
   readonly answers: Readonly<Record<number, Answer>>;
+  /** Absent: the route is for programs alone. */
+  readonly form?: FormUse;
   /** Statuses of problem documents beside those every route has. */
   readonly faults?: readonly number[];
   readonly handle: (context: Context) => Response | Promise<Response>;

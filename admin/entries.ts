@@ -5,6 +5,7 @@ import { decodeCursor, encodeCursor } from "../policy/store/cursor.ts";
 import { PolicyInvalid } from "../policy/store/errors.ts";
 import { JSON_TYPES, readJson } from "./body.ts";
 import { type Context, type Endpoint, json, noContent, withQuery } from "./endpoint.ts";
+import { listEnded, stateParameter } from "./ended_exceptions.ts";
 import { mergePatch } from "./merge_patch.ts";
 import { cursorParameter, limitParameter } from "./parameters.ts";
 import { changeOf, effectivePolicy } from "./policies.ts";
@@ -57,6 +58,7 @@ function endpointsOf(
 ): Endpoint[] {
   const path = `/admin/v1/orgs/{org}/${list.name}`;
   const headers = { "If-Match": "The policy's revision that must be current; 412 otherwise" };
+  const page = { limit: limitParameter(100), cursor: cursorParameter };
   return [
     {
       method: "GET",
@@ -71,10 +73,13 @@ function endpointsOf(
           headers: { "ETag": "The policy's revision" },
         },
       },
-      ...withQuery(
-        v.object({ limit: limitParameter(100), cursor: cursorParameter }),
-        (context, page) => listEntries(list, context, page),
-      ),
+      ...(list.name === "block"
+        ? withQuery(v.object(page), (context, page) => listEntries(list, context, page))
+        : withQuery(
+          v.object({ ...page, state: stateParameter }),
+          (context, { state, ...page }) =>
+            state === "ended" ? listEnded(context, page) : listEntries(list, context, page),
+        )),
     },
     {
       method: "POST",

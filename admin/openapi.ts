@@ -159,6 +159,7 @@ const FAULTS: Readonly<Record<number, string>> = {
   401: "No valid token",
   403: "The token may not do that",
   404: "There is no such thing",
+  410: "It is over: expired, or done before",
   412: "If-Match or If-None-Match does not hold",
   413: "The body is too large",
   415: "The body's media type is not accepted",

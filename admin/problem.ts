@@ -15,8 +15,10 @@ const PROBLEMS = {
   cursor_invalid: { status: 400, title: "The cursor is not of this list" },
   unauthorized: { status: 401, title: "A valid token is needed" },
   forbidden: { status: 403, title: "This token may not do that" },
+  link_invalid: { status: 403, title: "The link is not valid here" },
   not_found: { status: 404, title: "There is no such thing" },
   method_not_allowed: { status: 405, title: "Not with this method" },
+  gone: { status: 410, title: "This is over" },
   precondition_failed: { status: 412, title: "Somebody else changed it first" },
   too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: { status: 415, title: "The body's media type is not accepted" },
@@ -39,6 +41,10 @@ export class Problem extends Error {
 
   constructor(readonly code: ProblemCode, detail: string, readonly extra: ProblemExtra = {}) {
     super(detail);
+  }
+
+  get title(): string {
+    return PROBLEMS[this.code].title;
   }
 }
 

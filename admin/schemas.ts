@@ -187,6 +187,10 @@ export const storedException = v.strictObject({
   ...storedEntry,
   rules: v.array(v.string()),
   until: v.optional(v.string()),
+  ended: v.optional(v.pipe(
+    instant,
+    v.description("When it was taken out of the policy; absent: it is still there"),
+  )),
 });
 
 /** Schemas that depend on the ecosystems there are. */

@@ -7,10 +7,12 @@ import type { UpstreamLimits } from "../ecosystems/upstream.ts";
 import { AdvisoryStore } from "../policy/store/advisories.ts";
 import { openAlerts } from "../policy/store/alerts.ts";
 import { openAudit } from "../policy/store/audit.ts";
+import { type Exceptions, openExceptions } from "../policy/store/exceptions.ts";
 import { openJournal } from "../policy/store/journal.ts";
 import { openLifts } from "../policy/store/lifts.ts";
 import { openPolicies } from "../policy/store/policies.ts";
 import { openRecords } from "../policy/store/records.ts";
+import { openRequests } from "../policy/store/requests.ts";
 import { ensureRootToken } from "../policy/store/root_token.ts";
 import { openTokens } from "../policy/store/tokens.ts";
 import type { StoredRecord } from "../policy/types.ts";
@@ -48,6 +50,8 @@ export interface TestProxy extends AsyncDisposable {
   readonly clock: { now: number };
   readonly deps: Deps;
   readonly advisories: Advisories;
+  /** What the hourly cron works with. */
+  readonly exceptions: Exceptions;
   readonly kv: Deno.Kv;
   /** Secret of the root administrator. */
   readonly rootToken: string;
@@ -65,6 +69,8 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
   const policies = openPolicies(kv, { schemes: SCHEMES, now, journal });
   const tokens = openTokens(kv, { now, root: sha256, journal });
   const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: 400 * DAY });
+  const requests = openRequests(kv, { now, journal, policies });
+  const exceptions = openExceptions(kv, { now, journal, policies, schemes: SCHEMES });
   const lines: Readonly<Record<string, unknown>>[] = [];
   const given = { default: options.policy, ...options.policies };
   for (const [org, policy] of Object.entries(given)) {
@@ -76,6 +82,8 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     records,
     audit: openAudit(kv),
     alerts: openAlerts(kv, { now, journal }),
+    requests,
+    exceptions,
     schemes: SCHEMES,
     now,
   });
@@ -122,6 +130,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     clock,
     deps,
     advisories,
+    exceptions,
     kv,
     rootToken: secret ?? "",
     lines,

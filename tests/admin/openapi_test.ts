@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { keys } from "../../policy/store/keys.ts";
+import type { News } from "../../policy/store/types.ts";
 import { found } from "../policy/store/alerts_fixture.ts";
+import { wish } from "../policy/store/exceptions_fixture.ts";
 import { faultsOf } from "./json_schema.ts";
 import { inWorld, isObject, type Json, member, type Reply } from "./world.ts";
 
@@ -21,6 +24,9 @@ const ROUTES = [
   "GET /admin/v1/orgs/{org}/policy",
   "GET /admin/v1/orgs/{org}/policy/history",
   "GET /admin/v1/orgs/{org}/refusals",
+  "GET /admin/v1/orgs/{org}/requests",
+  "GET /admin/v1/orgs/{org}/requests/{id}",
+  "GET /admin/v1/orgs/{org}/requests/{id}/decide",
   "GET /admin/v1/orgs/{org}/sbom",
   "GET /admin/v1/orgs/{org}/stats",
   "GET /admin/v1/orgs/{org}/tokens",
@@ -28,7 +34,9 @@ const ROUTES = [
   "PATCH /admin/v1/orgs/{org}/policy",
   "POST /admin/v1/orgs/{org}/alerts/{id}/acknowledge",
   "POST /admin/v1/orgs/{org}/block",
+  "POST /admin/v1/orgs/{org}/break-glass",
   "POST /admin/v1/orgs/{org}/exceptions",
+  "POST /admin/v1/orgs/{org}/requests/{id}/decide",
   "POST /admin/v1/orgs/{org}/tokens",
   "PUT /admin/v1/orgs/{org}/policy",
 ];
@@ -77,7 +85,7 @@ Deno.test("the policy's schema takes what the API takes and refuses unknown memb
   }));
 
 Deno.test("every answer is as described", () =>
-  inWorld(async ({ call, install, refuse, alerts, secrets }) => {
+  inWorld(async ({ call, install, refuse, alerts, secrets, clock, exceptions, kv, requests }) => {
     const { body: description } = await call("GET", "/admin/openapi.json");
     const described = new Map(operations(description).map((it) => [it.route, it.operation]));
     const answered = new Set<string>();
@@ -159,6 +167,35 @@ Deno.test("every answer is as described", () =>
     const acknowledge = `${org}/alerts/{id}/acknowledge`;
     await check("POST", acknowledge, { id: alert.id, body: { remark: "" } });
     await check("POST", acknowledge, { id: alert.id, body: { comment: "keys rotated" } });
+    const asked = [
+      await requests.ask(wish({ origin: null })),
+      await requests.ask(wish({ user: "bob", ticket: null })),
+    ].map(({ request }) => request.id);
+    await check("GET", `${org}/requests`);
+    await check("GET", `${org}/requests`, { query: "?format=csv&status=open" });
+    await check("GET", `${org}/requests`, { query: "?status=closed" });
+    await check("GET", `${org}/requests/{id}`);
+    await check("GET", `${org}/requests/{id}`, { id: asked[0] });
+    const decide = `${org}/requests/{id}/decide`;
+    const link = await linkOf(kv);
+    await check("GET", decide, { id: asked[1], token: null });
+    await check("GET", decide, { id: asked[1], token: null, query: link.search });
+    await check("POST", decide, { id: asked[1], body: { decision: "maybe" } });
+    await check("POST", decide, { id: asked[1], body: { decision: "approve" } });
+    await check("GET", decide, { id: asked[1], token: null, query: link.search });
+    await check("POST", decide, { id: asked[1], body: { decision: "deny" } });
+    await check("POST", decide, { body: { decision: "deny" } });
+    await check("POST", decide, {
+      id: asked[0],
+      body: { decision: "deny" },
+      headers: { accept: "text/html" },
+    });
+    await check("GET", `${org}/requests/{id}`, { id: asked[1] });
+    await check("POST", `${org}/break-glass`, { body: { purl: "pkg:npm/a" } });
+    await check("POST", `${org}/break-glass`, { body: { purl: "pkg:npm/a@1.0.0", reason: "x" } });
+    clock.now += 15 * 24 * 3600_000;
+    await exceptions.expire();
+    assert((await check("GET", `${org}/exceptions`, { query: "?state=ended" })).items.length > 0);
     await check("GET", `${org}/stats`);
     await check("GET", "/admin/v1/orgs");
 
@@ -186,4 +223,11 @@ function visit(node: unknown, see: (node: Json) => void): void {
   if (!isObject(node)) return;
   see(node);
   for (const value of Object.values(node)) visit(value, see);
+}
+
+/** Where approvers were sent last. */
+async function linkOf(kv: Deno.Kv): Promise<URL> {
+  const news = await Array.fromAsync(kv.list<News>({ prefix: keys.allNews() }));
+  const links = news.flatMap(({ value }) => value.link ?? []);
+  return new URL(links.at(-1) ?? "");
 }

@@ -6,9 +6,12 @@ import { npmVersions } from "../../ecosystems/npm/versions.ts";
 import { pypiVersions } from "../../ecosystems/pypi/versions.ts";
 import { type Alerts, openAlerts } from "../../policy/store/alerts.ts";
 import { openAudit } from "../../policy/store/audit.ts";
+import { type Exceptions, openExceptions } from "../../policy/store/exceptions.ts";
 import { openJournal } from "../../policy/store/journal.ts";
 import { openPolicies } from "../../policy/store/policies.ts";
 import { openRecords } from "../../policy/store/records.ts";
+import type { Requests } from "../../policy/store/request.ts";
+import { openRequests } from "../../policy/store/requests.ts";
 import { ensureRootToken, openTokens } from "../../policy/store/tokens.ts";
 import type { Policies, Records, Tokens } from "../../policy/store/types.ts";
 import type { RecordInput, Role, VersionScheme } from "../../policy/types.ts";
@@ -47,6 +50,8 @@ export interface World {
   readonly tokens: Tokens;
   readonly records: Records;
   readonly alerts: Alerts;
+  readonly requests: Requests;
+  readonly exceptions: Exceptions;
   /** What was reported as a failure of ours. */
   readonly reported: unknown[];
   /** Secrets of acme's tokens, and one of an admin. */
@@ -74,6 +79,8 @@ export async function inWorld(
   const tokens = openTokens(kv, { now, root: root.sha256, journal });
   const records = openRecords(kv, { schemes, now, retentionMs: 400 * 86_400_000 });
   const alerts = openAlerts(kv, { now, journal });
+  const requests = openRequests(kv, { now, journal, policies });
+  const exceptions = openExceptions(kv, { now, journal, policies, schemes });
   const reported: unknown[] = [];
   const app = createAdmin({
     policies: override(policies, broken.policies),
@@ -81,6 +88,8 @@ export async function inWorld(
     records,
     audit: openAudit(kv),
     alerts,
+    requests,
+    exceptions,
     schemes,
     now,
     report: (error) => reported.push(error),
@@ -105,6 +114,8 @@ export async function inWorld(
       tokens,
       records,
       alerts,
+      requests,
+      exceptions,
       reported,
       secrets,
       async call(method, path, { token = ROOT, body, headers = {} } = {}) {
