@@ -13,6 +13,8 @@ export type { Alert, AlertUser, Found } from "./alert.ts";
 /** Name of the list in its cursors. */
 const LIST = "alerts";
 const ATTEMPTS = 20;
+/** Processes that share a database file find it locked by each other. */
+const RETRY_DELAYS_MS = [10, 50, 250, 1_000];
 /** Deno KV's own bound on keys of one `getMany`. */
 const MANY = 10;
 
@@ -69,6 +71,19 @@ export function openAlerts(
     return { key, alert: readAlert(value), versionstamp };
   }
 
+  /** False: a check does not hold. The checks make repeating harmless. */
+  async function commit(atomic: Deno.AtomicOperation): Promise<boolean> {
+    for (let attempt = 0;; attempt++) {
+      try {
+        return (await guard("store an alert", () => atomic.commit())).ok;
+      } catch (error) {
+        const delay = RETRY_DELAYS_MS[attempt];
+        if (delay === undefined) throw error;
+        await new Promise((resolve) => setTimeout(resolve, delay));
+      }
+    }
+  }
+
   async function create(
     found: Found,
     id: string,
@@ -81,7 +96,7 @@ export function openAlerts(
       .set(key, alert)
       .set(keys.alertInTime(alert.org, alert.at, id), null);
     journal.news(atomic, newsOf(alert));
-    const { ok } = await guard("store an alert", () => atomic.commit());
+    const ok = await commit(atomic);
     if (ok) journal.committed();
     return ok;
   }
@@ -99,7 +114,7 @@ export function openAlerts(
         const next = grown(alert, found);
         if (next === alert) return "known";
         const atomic = kv.atomic().check({ key, versionstamp }).set(key, next);
-        if ((await guard("store an alert", () => atomic.commit())).ok) return "updated";
+        if (await commit(atomic)) return "updated";
       }
       throw new StoreUnavailable(`Cannot store the alert ${id}: others were always faster`);
     },
@@ -138,7 +153,7 @@ export function openAlerts(
           before: { status: alert.status },
           after: { status: next.status, advisory: alert.advisory.id, package: alert.package },
         });
-        if ((await guard("store an alert", () => atomic.commit())).ok) return next;
+        if (await commit(atomic)) return next;
       }
       throw new StoreUnavailable(`Cannot store the alert ${id}: others were always faster`);
     },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Alerts, openAlerts } from "../../../policy/store/alerts.ts";
-import { CursorInvalid } from "../../../policy/store/errors.ts";
+import { CursorInvalid, StoreUnavailable } from "../../../policy/store/errors.ts";
 import { openJournal } from "../../../policy/store/journal.ts";
 import { keys } from "../../../policy/store/keys.ts";
 import { at, found, START, user } from "./alerts_fixture.ts";
@@ -188,3 +188,32 @@ Deno.test("an alert that cannot be read is raised anew, and listed once", () =>
     const { items } = await alerts.list("acme", { limit: 9 });
     assert.deepEqual(items.map((alert) => [alert.id, alert.at]), [[id, at(1)]]);
   }));
+
+Deno.test("a database that another process has locked is tried again, but not for ever", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const now = () => START;
+  let failures = 2;
+  const locked = new Proxy(kv, {
+    get(target, name) {
+      if (name !== "atomic") return Reflect.get(target, name, target).bind(target);
+      return () => {
+        const atomic = target.atomic();
+        const commit = atomic.commit.bind(atomic);
+        atomic.commit = () => {
+          if (failures-- > 0) throw new TypeError("database is locked");
+          return commit();
+        };
+        return atomic;
+      };
+    },
+  });
+  const alerts = openAlerts(locked, { now, journal: openJournal({ now }) });
+  try {
+    assert.equal(await alerts.raise(found(), "axios"), "raised");
+    failures = Infinity;
+    await assert.rejects(alerts.raise(found({ org: "globex" }), "axios"), StoreUnavailable);
+    assert.equal((await alerts.list("globex", { limit: 1 })).items.length, 0);
+  } finally {
+    kv.close();
+  }
+});
