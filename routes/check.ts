@@ -69,8 +69,7 @@ async function serveCheck(deps: Deps, asked: CheckRequest, slots: Slots): Promis
       const message = `The file names more than ${MAX_ENTRIES} packages.`;
       throw new RequestError({ status: 413, code: "too_many_entries", message });
     }
-    const { signal } = request;
-    const entries = await checkEntries(deps, locked.entries, { identity, policy, client, signal });
+    const entries = await checkEntries(deps, locked.entries, { identity, policy, client });
     const summary = summarize(entries, { skipped: locked.skipped.length, strict });
     const checked: Checked = {
       format: locked.format,

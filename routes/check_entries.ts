@@ -33,8 +33,6 @@ export interface CheckAsked {
   readonly identity: Identified;
   readonly policy: Policy;
   readonly client: Client;
-  /** Aborted: nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
 }
 
 /** Indexes that are loaded at once for one file. */
@@ -67,9 +65,7 @@ export async function checkEntries(
   const pause = pauser();
   const work = async () => {
     for (const group of rest) {
-      const judged = asked.signal.aborted || deps.now() >= end
-        ? () => LATE
-        : await checkGroup(deps, group, asked);
+      const judged = deps.now() >= end ? () => LATE : await checkGroup(deps, group, asked);
       for (const position of group.positions) outcomes[position] = judged(entries[position]);
       await pause();
     }

@@ -188,7 +188,9 @@ function counted(summary: Summary): string {
     ...(unsupported > 0 ? [`${unsupported} unsupported`] : []),
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
   ];
-  return `${total} packages: ${parts.join(", ")}: ${ok ? "pass" : "FAIL"}`;
+  return `${total} ${total === 1 ? "package" : "packages"}: ${parts.join(", ")}: ${
+    ok ? "pass" : "FAIL"
+  }`;
 }
 
 function aligned(lines: readonly (readonly string[])[]): string[] {

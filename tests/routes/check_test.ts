@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { StoreUnavailable } from "../../policy/store/errors.ts";
 import { createApp } from "../../routes/app.ts";
-import { checkEntries } from "../../routes/check_entries.ts";
 import type { Deps } from "../../routes/deps.ts";
-import { DAY, testProxy } from "../proxy.ts";
+import { DAY } from "../proxy.ts";
 import { startNpmRegistry } from "../registry/npm.ts";
 import { brief, checkWorld } from "./check_world.ts";
 
@@ -247,33 +246,59 @@ Deno.test("a package is loaded once, however many of its versions a file names",
   assert.deepEqual(it.asked(), ["/left"]);
 });
 
-Deno.test("what is not judged in time is unknown, and nobody waits for a client that has gone", async () => {
-  await using proxy = await testProxy();
-  const controller = new AbortController();
-  controller.abort();
-  const policy = await proxy.deps.policies.get("default");
-  const [entry] = await checkEntries(proxy.deps, [{
-    ecosystem: "npm",
-    name: "left",
-    version: "1.0.0",
-    purl: "pkg:npm/left@1.0.0",
-    location: null,
-  }], {
-    policy,
-    identity: {
-      org: "default",
-      user: "",
-      role: null,
-      base: { origin: "http://proxy.example", prefix: "" },
-      before: null,
-      rest: "/check",
-      search: "",
-      ecosystem: null,
-      registryCredential: null,
-      basicCredential: null,
-    },
-    client: { org: "default", user: "", ip: "" },
-    signal: controller.signal,
-  });
+Deno.test("what is not judged within four minutes is unknown", async () => {
+  await using it = await checkWorld();
+  const { deps } = it.proxy;
+  let asked = 0;
+  const now = () => asked++ < 2 ? deps.now() : deps.now() + 240_000;
+  const app = createApp({ ...deps, now });
+  const response = await app(
+    new Request("http://proxy.example/check", { method: "POST", body: "pkg:npm/left@1.0.0" }),
+  );
+  const { entries: [entry], summary } = await response.json();
   assert.deepEqual([entry.verdict, entry.code], ["unknown", "not_checked"]);
+  assert.equal(summary.ok, false);
+  assert.deepEqual(it.asked(), []);
+});
+
+Deno.test("files wait for each other in the order they came, and each is answered", async () => {
+  await using it = await checkWorld();
+  const sent = Array.from({ length: 12 }, (_, i) => `pkg:npm/left@${i % 2 + 1}.0.0`);
+  const results = await Promise.all(sent.map((file) => it.check(file)));
+  assert.deepEqual(
+    results.map(({ summary }) => summary.ok),
+    sent.map((file) => file.endsWith("1.0.0")),
+  );
+});
+
+Deno.test("a lockfile's entries are judged at their lines, and what is from no registry is named", async () => {
+  await using it = await checkWorld();
+  const at = (name: string, version: string, resolved: string) => ({
+    [`node_modules/${name}`]: { version, resolved, integrity: "sha512-AAAA" },
+  });
+  const commit = "0123456789012345678901234567890123456789";
+  const lock = {
+    name: "project",
+    version: "1.0.0",
+    lockfileVersion: 3,
+    packages: {
+      "": { name: "project", version: "1.0.0" },
+      ...at("left", "2.0.0", "https://registry.example/left/-/left-2.0.0.tgz"),
+      ...at("@acme/tool", "1.0.0", "https://registry.example/@acme/tool/-/tool-1.0.0.tgz"),
+      ...at("forked", "1.0.0", `git+https://git.example/a/b.git#${commit}`),
+    },
+  };
+  const text = JSON.stringify(lock, null, 2);
+  const checked = await it.check(text, "/check?filename=package-lock.json");
+  assert.deepEqual(brief(checked), [
+    ["pkg:npm/left@2.0.0", "deny", "min_age"],
+    ["pkg:npm/%40acme/tool@1.0.0", "allow", null],
+  ]);
+  const lines = text.split("\n");
+  for (const { package: name, line } of checked.entries) {
+    const near = lines.slice((line ?? 0) - 1, line ?? 0).join("");
+    assert.ok(near.includes(name), `${name}: ${near}`);
+  }
+  assert.equal(checked.skipped.length, 1);
+  assert.match(checked.skipped[0].name, /^forked/);
 });
