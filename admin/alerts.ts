@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { Alert } from "../policy/store/alerts.ts";
 import { PolicyInvalid } from "../policy/store/errors.ts";
 import { pointerOf } from "../policy/tree.ts";
+import { ALERT_COLUMNS, alertRow } from "./alert_row.ts";
 import { JSON_TYPES, readJson } from "./body.ts";
 import { type Context, type Endpoint, json, withQuery } from "./endpoint.ts";
 import { listResponse } from "./lists.ts";
@@ -18,26 +19,6 @@ import { Problem } from "./problem.ts";
 import { acknowledgement, alert, listOf } from "./schemas.ts";
 
 const PATH = "/admin/v1/orgs/{org}/alerts";
-
-/** Columns of CSV: a spreadsheet shows no members of members. */
-const COLUMNS = [
-  "id",
-  "at",
-  "org",
-  "advisory",
-  "malware",
-  "severity",
-  "summary",
-  "ecosystem",
-  "package",
-  "versions",
-  "installs",
-  "users",
-  "first",
-  "last",
-  "status",
-  "acknowledged_by",
-];
 
 export const ALERT_ENDPOINTS: readonly Endpoint[] = [
   {
@@ -74,9 +55,9 @@ export const ALERT_ENDPOINTS: readonly Endpoint[] = [
           cursor,
           ...readPeriod(period, deps.now()),
         });
-        if (format !== "csv") return listResponse(page, { format, columns: COLUMNS, url });
+        if (format !== "csv") return listResponse(page, { format, columns: ALERT_COLUMNS, url });
         const rows = { items: page.items.map(alertRow), cursor: page.cursor };
-        return listResponse(rows, { format, columns: COLUMNS, url });
+        return listResponse(rows, { format, columns: ALERT_COLUMNS, url });
       },
     ),
   },
@@ -122,18 +103,4 @@ async function acknowledge({ deps, org, id, caller, request }: Context): Promise
 function answer(found: Alert | null): Response {
   if (found === null) throw new Problem("not_found", "The org has no such alert.");
   return json(found);
-}
-
-/** An alert in one line. */
-function alertRow({ advisory, installs, acknowledged, ...rest }: Alert) {
-  return {
-    ...rest,
-    advisory: advisory.id,
-    malware: advisory.malware,
-    severity: advisory.severity,
-    summary: advisory.summary,
-    installs: installs.count,
-    users: installs.users.map(({ user }) => user),
-    acknowledged_by: acknowledged?.by ?? null,
-  };
 }

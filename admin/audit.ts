@@ -1,5 +1,6 @@
 /** `/audit`: who changed what, and when. */
 import * as v from "valibot";
+import { AUDIT_FIELDS } from "../policy/store/audit.ts";
 import { AUDIT_ACTIONS } from "../policy/store/types.ts";
 import { type Endpoint, withQuery } from "./endpoint.ts";
 import { listResponse } from "./lists.ts";
@@ -51,7 +52,7 @@ export const AUDIT_ENDPOINTS: readonly Endpoint[] = [{
           by,
           ...readPeriod(period, deps.now()),
         }),
-        { format, columns: Object.keys(auditEntry.entries), url },
+        { format, columns: AUDIT_FIELDS, url },
       ),
   ),
 }];

@@ -6,7 +6,7 @@ import { openRecords } from "../policy/store/records.ts";
 import { visible } from "./formats.ts";
 import { type Arguments, HELP, readArguments, UsageError } from "./query/arguments.ts";
 import { output } from "./query/output.ts";
-import { proxySource, storeSource } from "./query/sources.ts";
+import { type Ask, proxySource, storeSource } from "./query/sources.ts";
 
 const DEFAULT_RETENTION = "400d";
 
@@ -40,9 +40,17 @@ async function run(read: Arguments): Promise<void> {
   }
   const retentionMs = retention();
   const kv = await Deno.openKv(Deno.env.get("KV_URL") || undefined);
+  let local: Ask | undefined;
   try {
     const records = openRecords(kv, { schemes: SCHEMES, now: Date.now, retentionMs });
-    await print(output(storeSource(records), read, format));
+    const ask: Ask = async (...question) => {
+      // Most questions are of installs, and need nothing of the API.
+      const { localAsk } = await import("./query/local.ts");
+      return await (local ??= localAsk(kv, { schemes: SCHEMES, records, now: Date.now }))(
+        ...question,
+      );
+    };
+    await print(output(storeSource(records, ask), read, format));
   } finally {
     kv.close();
   }

@@ -2,18 +2,54 @@ import { parseArgs } from "node:util";
 import { parseDuration, parseInstant } from "../../policy/duration.ts";
 import { isOrgName } from "../../policy/names.ts";
 import { compileQuery } from "../../policy/store/record_query.ts";
-import type { RecordQuery } from "../../policy/store/types.ts";
+import { AUDIT_ACTIONS, type RecordQuery } from "../../policy/store/types.ts";
 import type { VersionSchemes } from "../../policy/types.ts";
 
-export const VIEWS = ["installs", "refusals", "packages", "users", "stats"] as const;
 export const FORMATS = ["table", "json", "jsonl", "csv"] as const;
 
-export type View = typeof VIEWS[number];
+const RECORD_FILTERS = ["ecosystem", "package", "version", "user", "since", "until"] as const;
+
+/** What each view can be asked for. */
+const FILTERS = {
+  installs: RECORD_FILTERS,
+  refusals: [...RECORD_FILTERS, "code"],
+  packages: RECORD_FILTERS,
+  users: RECORD_FILTERS,
+  stats: ["since", "until"],
+  alerts: ["status", "since", "until"],
+  exceptions: ["state"],
+  requests: ["status"],
+  audit: ["action", "by", "since", "until"],
+} as const satisfies Record<string, readonly (keyof Query)[]>;
+
+/** Values of filters that are words. */
+const WORDS: { readonly [view: string]: { readonly [filter: string]: readonly string[] } } = {
+  alerts: { status: ["open", "acknowledged"] },
+  exceptions: { state: ["active", "ended"] },
+  requests: { status: ["open", "approved", "denied", "expired"] },
+  audit: { action: AUDIT_ACTIONS },
+};
+
+export type View = keyof typeof FILTERS;
 export type Format = typeof FORMATS[number];
+
+export const VIEWS = Object.keys(FILTERS).filter(isView);
+
+export function isView(name: string): name is View {
+  return Object.hasOwn(FILTERS, name);
+}
+
+export interface Query extends RecordQuery {
+  readonly status?: string;
+  readonly state?: string;
+  readonly action?: string;
+  /** Who made the change. */
+  readonly by?: string;
+}
 
 export interface Arguments {
   readonly view: View;
-  readonly query: RecordQuery;
+  readonly query: Query;
   /** Rows at most; Infinity: all. */
   readonly limit: number;
   /** null: as the output asks for. */
@@ -34,13 +70,21 @@ export const HELP = `deno task query [${VIEWS.join("|")}] [options]
   packages            distinct packages and versions: first and last install, count, users
   users               who installed: count, packages, first and last install
   stats               totals by ecosystem, day and reason code
+  alerts              what was handed out before an advisory said what it is
+  exceptions          what the policy waives
+  requests            exceptions that were asked for
+  audit               who changed what, before and after
 
   --org NAME          default: default
   --ecosystem ID      npm, pypi, cargo ...
   --package NAME      a name, or a pattern with *
   --version RANGE     in the ecosystem's own syntax
   --user NAME
-  --code CODE         refusals only: min_age, blocked ...
+  --code CODE         refusals: min_age, blocked ...
+  --status STATUS     alerts: open, acknowledged; requests: open, approved, denied, expired
+  --state STATE       exceptions: active (default), ended
+  --action ACTION     audit: policy.replaced, token.created ...
+  --by NAME           audit: who did it
   --since, --until    an age (7d, 36h), a date or a date-time; from --since on, before --until
   --limit N           rows at most; default: all
   --format FORMAT     ${FORMATS.join(", ")}; default: table on a terminal, else jsonl
@@ -59,6 +103,10 @@ const OPTIONS = {
   version: text,
   user: text,
   code: text,
+  status: text,
+  state: text,
+  action: text,
+  by: text,
   since: text,
   until: text,
   limit: text,
@@ -87,18 +135,22 @@ export function readArguments(args: readonly string[], given: Surroundings): Arg
   if (positionals.length > 1) throw new UsageError(`${quote(positionals[1])}: one view at a time`);
   const org = values.org ?? "default";
   if (!isOrgName(org)) throw new UsageError(`--org: ${quote(org)} is no org's name`);
-  const { ecosystem, user, code } = values;
+  const { ecosystem, version, user, code, status, state, action, by } = values;
   if (ecosystem !== undefined) oneOf("--ecosystem: ", ecosystem, [...given.schemes.keys()]);
-  if (code !== undefined && view !== "refusals") throw new UsageError("--code: refusals only");
-  const query = {
+  for (const [name, words] of Object.entries(WORDS[view] ?? {})) {
+    const word = Object.entries(values).find(([option]) => option === name)?.[1];
+    if (typeof word === "string") oneOf(`--${name}: `, word, words);
+  }
+  const query: Query = {
     org,
-    ...defined({ ecosystem, package: values.package, version: values.version, user, code }),
+    ...defined({ ecosystem, package: values.package, version, user, code }),
+    ...defined({ status, state, action, by }),
     ...defined({
       since: readTime("--since", values.since, given.now),
       until: readTime("--until", values.until, given.now),
     }),
   };
-  if (view === "stats") refuseFilters(query);
+  refuseFilters(view, query);
   checkRange(query, given.schemes);
   return {
     view,
@@ -147,10 +199,12 @@ function readLimit(value: string): number {
   return Number(value);
 }
 
-/** The counters know days, ecosystems and codes only. */
-function refuseFilters(query: RecordQuery): void {
-  for (const name of ["ecosystem", "package", "version", "user"] as const) {
-    if (query[name] !== undefined) throw new UsageError(`--${name}: stats has no such filter`);
+/** A filter that is ignored would answer another question than was asked. */
+function refuseFilters(view: View, query: Query): void {
+  const known: readonly string[] = FILTERS[view];
+  for (const name of Object.keys(query)) {
+    if (name === "org" || known.includes(name)) continue;
+    throw new UsageError(`--${name}: ${view} has no such filter; it has ${known.join(", ")}`);
   }
 }
 

@@ -1,5 +1,10 @@
+import * as v from "valibot";
+import { alertSchema } from "../../policy/store/alert.ts";
+import { AUDIT_FIELDS } from "../../policy/store/audit.ts";
 import { RECORD_FIELDS } from "../../policy/store/record_entry.ts";
+import { requestSchema } from "../../policy/store/request.ts";
 import type { Stats } from "../../policy/store/types.ts";
+import { ALERT_COLUMNS, alertRow } from "../alert_row.ts";
 import { csvLines, jsonArray, jsonLines, tableLines } from "../formats.ts";
 import type { Arguments, Format, View } from "./arguments.ts";
 import type { Source } from "./sources.ts";
@@ -13,6 +18,13 @@ interface Columns {
 const PACKAGE = ["ecosystem", "package", "version", "purl", "count", "first", "last", "users"];
 const USER = ["user", "count", "packages", "first", "last"];
 const STATS = ["by", "value", "installs", "refusals"];
+const EXCEPTION = ["id", "purl", "versions", "rules", "until", "reason", "ended"];
+const REQUEST = Object.keys(requestSchema.entries);
+const OF_TABLE = {
+  alerts: "at advisory severity ecosystem package versions installs users status summary",
+  requests: "id at user purl rules reason ticket status expires",
+  audit: "at by action target reason changes",
+} as const;
 
 const COLUMNS: Record<View, Columns> = {
   installs: {
@@ -26,6 +38,10 @@ const COLUMNS: Record<View, Columns> = {
   packages: { table: PACKAGE.filter((column) => column !== "purl"), csv: PACKAGE },
   users: { table: USER, csv: USER },
   stats: { table: STATS, csv: STATS },
+  alerts: { table: OF_TABLE.alerts.split(" "), csv: ALERT_COLUMNS },
+  exceptions: { table: EXCEPTION, csv: EXCEPTION },
+  requests: { table: OF_TABLE.requests.split(" "), csv: REQUEST },
+  audit: { table: OF_TABLE.audit.split(" "), csv: AUDIT_FIELDS },
 };
 
 /** What is printed, piece by piece. */
@@ -36,7 +52,8 @@ export async function* output(
 ): AsyncGenerator<string> {
   const columns = COLUMNS[view];
   if (view !== "stats") {
-    yield* write(source.rows(view, query, limit), columns, format);
+    const rows = source.rows(view, query, limit);
+    yield* write(flat(view, rows, format), columns, format);
     return;
   }
   const stats = await source.stats(query);
@@ -46,6 +63,26 @@ export async function* output(
       columns,
       format,
     );}
+}
+
+const changesSchema = v.object({ changes: v.array(v.looseObject({ pointer: v.string() })) });
+
+/** Rows as lines show them: what has members of its own is told in a word. */
+async function* flat(
+  view: View,
+  rows: AsyncIterable<object>,
+  format: Format,
+): AsyncGenerator<object> {
+  for await (const row of rows) {
+    if (view === "alerts" && (format === "csv" || format === "table")) {
+      const alert = v.safeParse(alertSchema, row);
+      yield alert.success ? alertRow(alert.output) : row;
+    } else if (view === "audit" && format === "table") {
+      const line = v.safeParse(changesSchema, row);
+      const changes = line.success ? line.output.changes.map(({ pointer }) => pointer) : [];
+      yield { ...row, changes };
+    } else yield row;
+  }
 }
 
 function write(

@@ -1,23 +1,40 @@
 import * as v from "valibot";
-import type { Page, RecordQuery, Records, Stats } from "../../policy/store/types.ts";
-import type { View } from "./arguments.ts";
+import type { Page, Records, Stats } from "../../policy/store/types.ts";
+import type { Query, View } from "./arguments.ts";
 
 /** Where the rows come from: KV itself, or a running proxy. */
 export interface Source {
-  rows(view: Exclude<View, "stats">, query: RecordQuery, limit: number): AsyncIterable<object>;
-  stats(query: RecordQuery): Promise<Stats>;
+  rows(view: Exclude<View, "stats">, query: Query, limit: number): AsyncIterable<object>;
+  stats(query: Query): Promise<Stats>;
 }
+
+/** Asks the admin API for a list's page. */
+export type Ask = (
+  org: string,
+  view: View,
+  parameters: Readonly<Record<string, string>>,
+) => Promise<unknown>;
 
 const PAGE = 1_000;
 const TIMEOUT_MS = 60_000;
 
-export function storeSource(records: Records): Source {
+/** @param ask for what is no history of installs: the admin API on the same database */
+export function storeSource(records: Records, ask: Ask): Source {
   return {
     rows: (view, query, limit) =>
       follow(limit, (page): Promise<Page<object>> => {
-        if (view === "packages") return records.packages(query, page);
-        if (view === "users") return records.users(query, page);
-        return records.list(view === "installs" ? "install" : "refusal", query, page);
+        switch (view) {
+          case "installs":
+            return records.list("install", query, page);
+          case "refusals":
+            return records.list("refusal", query, page);
+          case "packages":
+            return records.packages(query, page);
+          case "users":
+            return records.users(query, page);
+          default:
+            return readPage(ask, view, query, page);
+        }
       }),
     stats: ({ org, since, until }) => records.stats(org, { since, until }),
   };
@@ -38,35 +55,44 @@ const statsSchema = v.object({
   by_code: v.record(v.string(), v.number()),
 });
 
-/** Asks the admin API. Throws Error with what the proxy said. */
+/** Asks the admin API of a running proxy. Throws Error with what the proxy said. */
 export function proxySource({ url, token }: { url: URL; token: string }): Source {
-  const base = url.href.endsWith("/") ? url.href : `${url.href}/`;
+  const ask = asking(url, token, (request) => {
+    return fetch(request, { redirect: "error", signal: AbortSignal.timeout(TIMEOUT_MS) });
+  });
+  return {
+    rows: (view, query, limit) => follow(limit, (page) => readPage(ask, view, query, page)),
+    stats: async (query) => read(statsSchema, await ask(query.org, "stats", parametersOf(query))),
+  };
+}
 
-  async function ask(org: string, view: View, parameters: Record<string, string>) {
+/** @param send takes the request to the API */
+export function asking(
+  url: URL,
+  token: string,
+  send: (request: Request) => Response | Promise<Response>,
+): Ask {
+  const base = url.href.endsWith("/") ? url.href : `${url.href}/`;
+  return async (org, view, parameters) => {
     const address = new URL(`admin/v1/orgs/${encodeURIComponent(org)}/${view}`, base);
     address.search = new URLSearchParams(parameters).toString();
-    const response = await fetch(address, {
-      headers: { Authorization: `Bearer ${token}`, Accept: "application/json" },
-      redirect: "error",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+    const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
+    const response = await send(new Request(address, { headers }));
     const body: unknown = await response.json().catch(() => null);
     if (!response.ok) throw new Error(`The proxy answers ${response.status}${detailOf(body)}`);
     return body;
-  }
-
-  return {
-    rows: (view, query, limit) =>
-      follow(limit, async (page) => {
-        const parameters: Record<string, string> = {
-          ...parametersOf(query),
-          limit: String(page.limit),
-        };
-        if (page.cursor !== undefined) parameters.cursor = page.cursor;
-        return read(pageSchema, await ask(query.org, view, parameters));
-      }),
-    stats: async (query) => read(statsSchema, await ask(query.org, "stats", parametersOf(query))),
   };
+}
+
+async function readPage(
+  ask: Ask,
+  view: View,
+  query: Query,
+  { limit, cursor }: { limit: number; cursor?: string },
+): Promise<Page<object>> {
+  const parameters: Record<string, string> = { ...parametersOf(query), limit: String(limit) };
+  if (cursor !== undefined) parameters.cursor = cursor;
+  return read(pageSchema, await ask(query.org, view, parameters));
 }
 
 async function* follow(
@@ -86,15 +112,12 @@ async function* follow(
   }
 }
 
-function parametersOf(query: RecordQuery): { [name: string]: string } {
+/** Times are Unix ms; all else is a text as the API takes it. */
+function parametersOf({ org: _org, ...filters }: Query): { [name: string]: string } {
   const parameters: Record<string, string> = {};
-  for (const name of ["ecosystem", "package", "version", "user", "code"] as const) {
-    const value = query[name];
-    if (value !== undefined) parameters[name] = value;
-  }
-  for (const name of ["since", "until"] as const) {
-    const value = query[name];
-    if (value !== undefined) parameters[name] = new Date(value).toISOString();
+  for (const [name, value] of Object.entries(filters)) {
+    if (value === undefined) continue;
+    parameters[name] = typeof value === "number" ? new Date(value).toISOString() : String(value);
   }
   return parameters;
 }

@@ -30,6 +30,9 @@ const stored = v.object({
   truncated: v.boolean(),
 });
 
+/** The members of a line, in the order in which people read them. */
+export const AUDIT_FIELDS = Object.keys(stored.entries);
+
 /** @param timeoutMs how long one answer of KV is waited for */
 export function openAudit(
   kv: Deno.Kv,
