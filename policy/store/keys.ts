@@ -28,6 +28,14 @@ export const keys = {
   tokensOfOrg: (org: string) => ["token_of_org", org],
   tokensOfOrgs: () => ["token_of_org"],
 
+  /** A session by the SHA-256 of its secret, in hex: `Session`. */
+  session: (sha256: string) => ["session", sha256],
+  /** SHA-256 of a session by its person (an e-mail address) and id. */
+  sessionOfUser: (user: string, id: string) => ["session_of_user", user, id],
+  sessionsOfUser: (user: string) => ["session_of_user", user],
+  /** When an attempt to sign in (its SHA-256) began a session, which it may once. */
+  signIn: (sha256: string) => ["sign_in", sha256],
+
   /** A record in order of time (ULID): `StoredRecord`. */
   record: (kind: RecordKind, org: string, id: string) => [kind, org, id],
   records: (kind: RecordKind, org: string) => [kind, org],

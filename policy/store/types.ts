@@ -222,6 +222,8 @@ export const AUDIT_ACTIONS = [
   "policy.removed",
   "token.created",
   "token.removed",
+  "session.opened",
+  "session.ended",
   "exception.asked",
   "exception.approved",
   "exception.denied",
