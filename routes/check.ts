@@ -162,18 +162,14 @@ function parameterInvalid(fault: string): RequestError {
 }
 
 function refuse(deps: Deps, { identity }: CheckRequest, error: unknown): Response {
-  const problem = error instanceof LockfileInvalid ? unreadable(error) : problemOf(error);
+  const problem = error instanceof LockfileInvalid
+    ? { status: 422, code: "lockfile_invalid", message: `${error.message.replace(/\.$/, "")}.` }
+    : problemOf(error);
   if (problem.status >= 500) {
     const { code } = problem;
     deps.log({ event: "failure", path: "/check", code, org: identity.org, error: String(error) });
   }
   return problemResponse(problem);
-}
-
-function unreadable({ message, format, line }: LockfileInvalid): Problem {
-  const where = [...(format === null ? [] : [format]), ...(line === null ? [] : [`line ${line}`])];
-  const suffix = where.length === 0 ? "" : ` (${where.join(", ")})`;
-  return { status: 422, code: "lockfile_invalid", message: `${message}${suffix}.` };
 }
 
 /** RFC 9457. */

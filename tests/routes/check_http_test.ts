@@ -81,7 +81,7 @@ Deno.test("what cannot be read is refused with a reason, and nobody is asked", a
   assert.match(unreadable.detail, /package-lock\.json/);
   const broken = await it.refused("pkg:npm/left@1.0.0\nleft 1.0.0");
   assert.equal(broken.status, 422);
-  assert.match(broken.detail, /"left 1\.0\.0" is not a PURL \(list of PURLs, line 2\)\.$/);
+  assert.match(broken.detail, /line 2: "left 1\.0\.0" is no PURL\.$/);
   assert.equal((await it.refused("")).status, 422);
   const zip = { "content-encoding": "gzip" };
   assert.deepEqual((await it.refused("no gzip", "/check", zip)).status, 400);
