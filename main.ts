@@ -13,6 +13,7 @@ import { withLease } from "./policy/store/leases.ts";
 import { openLifts } from "./policy/store/lifts.ts";
 import { openPolicies } from "./policy/store/policies.ts";
 import { openRecords } from "./policy/store/records.ts";
+import { openRefusalNews } from "./policy/store/refusal_news.ts";
 import { openRequests } from "./policy/store/requests.ts";
 import { ensureRootToken } from "./policy/store/root_token.ts";
 import { openTokens } from "./policy/store/tokens.ts";
@@ -39,8 +40,9 @@ const root = await orExit(
 if (root.secret !== null) console.log(`Administrator's token, shown this once: ${root.secret}`);
 const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: settings.retentionMs });
 
-const journal = openJournal({ now });
-const policies = openPolicies(kv, { schemes: SCHEMES, now, journal });
+const journal = openJournal({ now, onNews: () => void webhooks().then((it) => it.kick(), report) });
+const { webhookAllow } = settings;
+const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, webhookAllow });
 const audit = openAudit(kv);
 const alerts = openAlerts(kv, { now, journal });
 const tokens = openTokens(kv, { now, root: root.sha256, journal });
@@ -82,12 +84,34 @@ const deps = wire({
     });
   }),
   lifts: openLifts(kv, { schemes: SCHEMES, now }),
+  requests,
+  refusalNews: openRefusalNews(kv, { now, journal, log }),
   advisories,
   now,
   log,
   probe: async () => void await kv.get(keys.meta("probe")),
 });
 const app = createApp(deps);
+
+/** Loaded when there may be something to tell, to keep cold starts short. */
+const webhooks = once(async () => {
+  const { Dispatcher } = await import("./admin/webhooks/dispatcher.ts");
+  const { Outbox } = await import("./policy/store/outbox.ts");
+  return new Dispatcher({
+    kv,
+    outbox: new Outbox(kv, { now, log }),
+    policies,
+    allow: webhookAllow,
+    now,
+    log,
+    random: Math.random,
+    holder: crypto.randomUUID(),
+    wakes: settings.listen !== undefined,
+  });
+});
+
+// For what is to be tried again, and for what an instance that vanished has left behind.
+void Deno.cron("tell webhooks", "* * * * *", async () => await (await webhooks()).run());
 
 // Its promise settles when the cron ends, which it does not.
 void Deno.cron("sweep counters past their retention", "17 3 * * *", async () => {
@@ -126,6 +150,8 @@ const server = await orExit(
 // On Deploy an instance lives for minutes, and what it does not do for a request is paid for too.
 if (listen !== undefined) {
   warmUp(deps).catch((error) => log({ event: "failure", path: "warm-up", error: String(error) }));
+  // For what was left when the last process ended.
+  void webhooks().then((it) => it.kick(), report);
 }
 
 const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
@@ -138,6 +164,7 @@ for (const signal of signals) Deno.addSignalListener(signal, stop);
 function stop() {
   if (stopping) Deno.exit(0);
   stopping = true;
+  void webhooks().then((it) => it.close(), report);
   setTimeout(() => Deno.exit(0), SHUTDOWN_MS);
   server.shutdown().finally(() => Deno.exit(0));
 }
@@ -174,8 +201,13 @@ async function orExit<T>(what: string, work: () => T | Promise<T>): Promise<T> {
   }
 }
 
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined;
+  return () => loaded ??= load();
+}
+
 /** Loaded at the first request for it, to keep cold starts short. */
 function lazily(load: () => Promise<{ fetch(request: Request): Response | Promise<Response> }>) {
-  let app: ReturnType<typeof load> | undefined;
-  return async (request: Request) => await (await (app ??= load())).fetch(request);
+  const app = once(load);
+  return async (request: Request) => await (await app()).fetch(request);
 }

@@ -4,7 +4,8 @@ import type { AdvisorySource, FactsSource } from "../ecosystems/facts.ts";
 import type { Indexes } from "../ecosystems/indexes.ts";
 import type { Upstream } from "../ecosystems/upstream.ts";
 import type { VerifiedFiles } from "../ecosystems/verified_files.ts";
-import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
+import type { Requests } from "../policy/store/request.ts";
+import type { Lifts, Policies, Records, RefusalNews, Tokens } from "../policy/store/types.ts";
 import type { Answers } from "./answers.ts";
 import type { Judgements } from "./judgements.ts";
 import type { Workloads } from "./workloads.ts";
@@ -52,6 +53,9 @@ export interface Deps {
   readonly workloads: Workloads;
   readonly records: Records;
   readonly lifts: Lifts;
+  /** For exceptions. */
+  readonly requests: Requests;
+  readonly refusalNews: RefusalNews;
   /** Unix ms. */
   readonly now: () => number;
   readonly log: Log;

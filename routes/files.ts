@@ -7,7 +7,7 @@ import type { Judgement, RecordInput } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { problemOf } from "./errors.ts";
 import { judgeIndex } from "./judgements.ts";
-import { type Exchange, missing, refusalOf, staleHeaders } from "./exchange.ts";
+import { type Exchange, missing, refusalOf, staleHeaders, whyAddress } from "./exchange.ts";
 import { sourceFor } from "./sources.ts";
 
 interface Found {
@@ -29,7 +29,10 @@ export async function serveFile(
   const judgement = await judgeIndex(deps, { kept, policy, client });
   const record = recordOf(exchange, { index, located, judgement });
   if (record.verdict === "deny") {
-    if (method === "GET") await deps.records.add("refusal", record);
+    if (method === "GET") {
+      await deps.records.add("refusal", record);
+      tell(deps, exchange, record);
+    }
     log(deps, exchange, record);
     const position = located.release;
     const { filename } = located.file;
@@ -124,7 +127,13 @@ async function store(
   const writes = [deps.records.add("install", record)];
   if (record.verdict === "warn") writes.push(deps.records.add("refusal", record));
   await Promise.all(writes);
+  if (record.verdict === "warn") tell(deps, exchange, record);
   log(deps, exchange, record);
+}
+
+/** Webhooks hear of it later; nobody waits for that. */
+function tell({ refusalNews }: Deps, exchange: Exchange, record: RecordInput): void {
+  refusalNews.tell(exchange.policy, record, whyAddress(exchange, record.purl));
 }
 
 function log(deps: Deps, exchange: Exchange, record: RecordInput): void {

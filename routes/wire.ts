@@ -7,7 +7,8 @@ import { TokenVerifier } from "../ecosystems/issuers/verifier.ts";
 import { RevalidatedCache } from "../ecosystems/revalidated.ts";
 import { Upstream, type UpstreamLimits } from "../ecosystems/upstream.ts";
 import { VerifiedFiles } from "../ecosystems/verified_files.ts";
-import type { Lifts, Policies, Records, Tokens } from "../policy/store/types.ts";
+import type { Requests } from "../policy/store/request.ts";
+import type { Lifts, Policies, Records, RefusalNews, Tokens } from "../policy/store/types.ts";
 import type { VersionSchemes } from "../policy/types.ts";
 import { Answers } from "./answers.ts";
 import { publicSources } from "./sources.ts";
@@ -23,6 +24,8 @@ export interface Parts {
   readonly tokens: Tokens;
   readonly records: Records;
   readonly lifts: Lifts;
+  readonly requests: Requests;
+  readonly refusalNews: RefusalNews;
   /** null: turned off. */
   readonly advisories: AdvisorySource | null;
   readonly now: () => number;

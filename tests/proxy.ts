@@ -1,5 +1,6 @@
 /** A test's whole world in a line: the real app on an in-memory KV, with a clock to move. */
 import { createAdmin } from "../admin/app.ts";
+import { Dispatcher } from "../admin/webhooks/dispatcher.ts";
 import { OsvClient } from "../ecosystems/advisories/client.ts";
 import { Advisories } from "../ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "../ecosystems/mod.ts";
@@ -11,7 +12,9 @@ import { type Exceptions, openExceptions } from "../policy/store/exceptions.ts";
 import { openJournal } from "../policy/store/journal.ts";
 import { openLifts } from "../policy/store/lifts.ts";
 import { openPolicies } from "../policy/store/policies.ts";
+import { Outbox } from "../policy/store/outbox.ts";
 import { openRecords } from "../policy/store/records.ts";
+import { openRefusalNews } from "../policy/store/refusal_news.ts";
 import { openRequests } from "../policy/store/requests.ts";
 import { ensureRootToken } from "../policy/store/root_token.ts";
 import { openTokens } from "../policy/store/tokens.ts";
@@ -52,6 +55,10 @@ export interface TestProxy extends AsyncDisposable {
   readonly advisories: Advisories;
   /** What the hourly cron works with. */
   readonly exceptions: Exceptions;
+  /** What main.ts wakes up; here `tellWebhooks` does. */
+  readonly webhooks: Dispatcher;
+  /** Tells webhooks all that is due; resolves when each was tried. */
+  tellWebhooks(): Promise<void>;
   readonly kv: Deno.Kv;
   /** Secret of the root administrator. */
   readonly rootToken: string;
@@ -66,12 +73,14 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
   const kv = await Deno.openKv(options.kvPath ?? ":memory:");
   const { secret, sha256 } = await ensureRootToken(kv, { configured: undefined, now });
   const journal = openJournal({ now });
-  const policies = openPolicies(kv, { schemes: SCHEMES, now, journal });
+  const webhookAllow = options.settings?.webhookAllow ?? [];
+  const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, webhookAllow });
   const tokens = openTokens(kv, { now, root: sha256, journal });
   const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: 400 * DAY });
   const requests = openRequests(kv, { now, journal, policies });
   const exceptions = openExceptions(kv, { now, journal, policies, schemes: SCHEMES });
   const lines: Readonly<Record<string, unknown>>[] = [];
+  const log = (line: Readonly<Record<string, unknown>>) => void lines.push(line);
   const given = { default: options.policy, ...options.policies };
   for (const [org, policy] of Object.entries(given)) {
     if (policy !== undefined) await policies.replace(org, policy, { by: "test" });
@@ -92,7 +101,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     store: new AdvisoryStore(kv),
     ecosystems: ECOSYSTEMS,
     now,
-    log: (line) => void lines.push(line),
+    log,
   });
   const deps = wire({
     ecosystems: ECOSYSTEMS,
@@ -106,12 +115,25 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     tokens,
     records,
     lifts: openLifts(kv, { schemes: SCHEMES, now }),
+    requests,
+    refusalNews: openRefusalNews(kv, { now, journal, log }),
     advisories,
     now,
-    log: (line) => void lines.push(line),
+    log,
     admin: (request) => admin.fetch(request),
     probe: async () => void await kv.get(["meta", "probe"]),
     limits: options.limits,
+  });
+  const webhooks = new Dispatcher({
+    kv,
+    outbox: new Outbox(kv, { now, log }),
+    policies,
+    allow: webhookAllow,
+    now,
+    log,
+    random: () => 0.5,
+    holder: "test",
+    wakes: false,
   });
   const app = createApp(deps);
   const servers: Deno.HttpServer<Deno.NetAddr>[] = [];
@@ -127,6 +149,11 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
       servers.push(server);
       return `http://127.0.0.1:${server.addr.port}`;
     },
+    webhooks,
+    async tellWebhooks() {
+      await deps.refusalNews.settled();
+      await webhooks.run();
+    },
     clock,
     deps,
     advisories,
@@ -138,6 +165,8 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     refusals: (org = "default") => Array.fromAsync(records.all("refusal", { org })),
     async [Symbol.asyncDispose]() {
       await Promise.all(servers.map((server) => server.shutdown()));
+      webhooks.close();
+      await deps.refusalNews.settled();
       await advisories.settled();
       kv.close();
     },

@@ -83,8 +83,17 @@ export class Outbox {
    * news for the next time.
    */
   async shareOut(webhooksOf: (org: string) => Promise<readonly Webhook[]>): Promise<void> {
+    const asked = new Map<string, Promise<readonly Webhook[] | null>>();
+    const ask = (org: string) => {
+      const asking = asked.get(org) ?? webhooksOf(org).catch((error) => {
+        this.options.log({ event: "webhook_waits", org, error: String(error) });
+        return null;
+      });
+      asked.set(org, asking);
+      return asking;
+    };
     const some: Deno.KvEntry<unknown>[] = [];
-    const share = () => Promise.all(some.splice(0).map((entry) => this.#share(entry, webhooksOf)));
+    const share = () => Promise.all(some.splice(0).map((entry) => this.#share(entry, ask)));
     for await (const entry of this.#list({ prefix: keys.allNews() }, 100)) {
       if (some.push(entry) === AT_ONCE) await share();
     }
@@ -93,22 +102,16 @@ export class Outbox {
 
   async #share(
     entry: Deno.KvEntry<unknown>,
-    webhooksOf: (org: string) => Promise<readonly Webhook[]>,
+    ask: (org: string) => Promise<readonly Webhook[] | null>,
   ): Promise<void> {
-    const { log } = this.options;
     const parsed = v.safeParse(newsSchema, entry.value);
     const atomic = this.kv.atomic().check(entry).delete(entry.key);
     if (!parsed.success) {
-      log({ event: "webhook_unreadable", key: entry.key.join("/") });
+      this.options.log({ event: "webhook_unreadable", key: entry.key.join("/") });
     } else {
       const { org, kind, id } = parsed.output;
-      let webhooks: readonly Webhook[];
-      try {
-        webhooks = await webhooksOf(org);
-      } catch (error) {
-        log({ event: "webhook_waits", org, error: String(error) });
-        return;
-      }
+      const webhooks = await ask(org);
+      if (webhooks === null) return;
       const hooks = new Set(webhooks.filter((hook) => wants(hook, kind)).map(webhookId));
       for (const hook of hooks) {
         atomic.set(keys.delivery(org, hook, id), parsed.output, { expireIn: KEPT_MS });
