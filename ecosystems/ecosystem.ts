@@ -80,6 +80,16 @@ export interface Document {
   readonly type: string;
   /** Where it came from, after redirects. */
   readonly url: string;
+  /** Where holding the bytes as they came saves a lot of memory; absent: it does not. */
+  readonly packed?: Packed;
+}
+
+/** A large document in the form it came in. */
+export interface Packed {
+  /** Bytes it holds. */
+  readonly size: number;
+  /** The document's bytes anew. */
+  unpack(): Uint8Array<ArrayBuffer>;
 }
 
 /** Where an index is asked for. */

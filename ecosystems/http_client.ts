@@ -7,6 +7,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { LookupFunction } from "node:net";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
+import type { Packed } from "./ecosystem.ts";
 import { InvalidMetadata, UpstreamError } from "./errors.ts";
 
 export interface HttpAnswer {
@@ -16,6 +17,7 @@ export interface HttpAnswer {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** As they came: fewer to hash. */
   readonly wire: Uint8Array<ArrayBuffer>;
+  readonly packed?: Packed;
 }
 
 export interface HttpAsk {
@@ -118,13 +120,22 @@ function collect(
       }
       try {
         const wire = join(chunks, size);
-        const bytes = inflate(wire, headers.get("content-encoding"), limit);
-        resolve({ status, headers, bytes, wire });
+        const unpack = () => inflate(wire, headers.get("content-encoding"), limit);
+        const bytes = unpack();
+        const packed = isWorthPacking(wire, bytes) ? { size: wire.length, unpack } : undefined;
+        resolve({ status, headers, bytes, wire, packed });
       } catch (error) {
         reject(error);
       }
     });
   });
+}
+
+/** Inflating costs a hundredth of a second for each 10 MB, so only documents that push all others out. */
+const PACKED_FROM = 8 * 1024 * 1024;
+
+function isWorthPacking(wire: Uint8Array, bytes: Uint8Array): boolean {
+  return bytes.length >= PACKED_FROM && wire.length <= bytes.length / 3;
 }
 
 function headersOf(response: IncomingMessage): Headers {

@@ -92,7 +92,12 @@ export class Upstream {
     if (answer.status !== 200) throw statusError(url, answer);
     return {
       kind: "document",
-      document: { bytes: answer.bytes, type: mediaType(answer.headers), url },
+      document: {
+        bytes: answer.bytes,
+        type: mediaType(answer.headers),
+        url,
+        packed: answer.packed,
+      },
       wire: answer.wire,
       validators: {
         etag: answer.headers.get("etag"),

@@ -3,6 +3,7 @@
  * of it. Both forms, full and abbreviated, have a layout of their own and are
  * rendered by the same code.
  */
+import type { Packed } from "../ecosystem.ts";
 import { InvalidMetadata } from "../errors.ts";
 import { isRecord } from "../json.ts";
 import { KeyTable, Members, parseSlice, skipSpace, skipValue, stringAt } from "./json_scan.ts";
@@ -39,6 +40,21 @@ export interface Layout {
   readonly tags: Readonly<Record<string, string>>;
   /** null: the form has none (abbreviated). */
   readonly time: Readonly<Record<string, unknown>> | null;
+}
+
+/** The same layout over bytes that are there as long as memory is plentiful, and else made anew. */
+export function overPacked({ bytes, ...parts }: Layout, packed: Packed): Layout {
+  let known = new WeakRef(bytes);
+  return {
+    ...parts,
+    get bytes() {
+      const held = known.deref();
+      if (held !== undefined) return held;
+      const made = packed.unpack();
+      known = new WeakRef(made);
+      return made;
+    },
+  };
 }
 
 export interface Packument {

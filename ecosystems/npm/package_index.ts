@@ -5,7 +5,7 @@ import type { Document, Index, Located, Rendered, Source, View, Withheld } from 
 import { InvalidMetadata } from "../errors.ts";
 import { abbreviate } from "./abbreviate.ts";
 import { stringAt } from "./json_scan.ts";
-import { type Layout, readPackument } from "./layout.ts";
+import { type Layout, overPacked, readPackument } from "./layout.ts";
 import type { VersionFacts } from "./manifest.ts";
 import { ABBREVIATED, DIST_TAGS, FULL, MANIFEST } from "./paths.ts";
 import { type Cut, renderLayout, renderManifest, renderTags, type Tarballs } from "./render.ts";
@@ -23,31 +23,37 @@ export function readPackageIndex(document: Document, name: string, source: Sourc
   if (stated !== null && stated !== name) {
     throw new InvalidMetadata(`Cannot read the index of ${name}: it says it is of ${stated}`);
   }
-  return new PackageIndex(name, { layout, facts, source });
+  const { packed } = document;
+  return new PackageIndex(name, {
+    layout: packed === undefined ? layout : overPacked(layout, packed),
+    facts,
+    source,
+    size: packed?.size ?? null,
+  });
 }
 
 /** A version of the package; what few ask for is read out of the document when they do. */
 class NpmRelease implements Release, ManifestPlace {
   readonly ecosystem = "npm";
   readonly yanked = false;
-  readonly bytes: Uint8Array;
   /** Where its manifest begins. */
   readonly at: number;
+  readonly #layout: Layout;
   readonly #fileOf: () => ReleaseFile | null;
 
   constructor(
     readonly name: string,
     readonly version: string,
-    { publishedAt, trust, installScripts, file, bytes, at }: {
+    { publishedAt, trust, installScripts, file, layout, at }: {
       publishedAt: number | null;
       trust: Trust;
       installScripts: boolean;
       file: () => ReleaseFile | null;
-      bytes: Uint8Array;
+      layout: Layout;
       at: number;
     },
   ) {
-    this.bytes = bytes;
+    this.#layout = layout;
     this.at = at;
     this.publishedAt = publishedAt;
     this.trust = trust;
@@ -58,6 +64,10 @@ class NpmRelease implements Release, ManifestPlace {
   readonly publishedAt: number | null;
   readonly trust: Trust;
   readonly installScripts: boolean;
+
+  get bytes(): Uint8Array {
+    return this.#layout.bytes;
+  }
 
   get deprecated(): string | false {
     return readDeprecated(this);
@@ -86,15 +96,20 @@ class PackageIndex implements Index {
   /** Files by their path behind `<name>/-/`; made when one is asked for by another than its usual name. */
   #byTail: Map<string, number> | null = null;
   #abbreviated: Layout | null = null;
+  /** Bytes of the document where it is held packed. */
+  readonly #packedSize: number | null;
 
   constructor(
     readonly name: string,
-    { layout, facts, source }: {
+    { layout, facts, source, size }: {
       layout: Layout;
       facts: readonly VersionFacts[];
       source: Source;
+      /** Bytes it holds packed; null: it is not. */
+      size: number | null;
     },
   ) {
+    this.#packedSize = size;
     this.#full = layout;
     this.#facts = facts;
     this.#source = source;
@@ -106,15 +121,16 @@ class PackageIndex implements Index {
         trust,
         installScripts,
         file: () => this.#file(position),
-        bytes: layout.bytes,
+        layout,
         at: value,
       });
     });
   }
 
   get weight(): number {
-    return this.#full.bytes.length + (this.#abbreviated?.bytes.length ?? 0) +
-      this.releases.length * 600;
+    // With the abbreviated form, which may be made later.
+    const documents = this.#packedSize ?? this.#full.bytes.length * 1.5;
+    return documents + this.releases.length * 600;
   }
 
   locate(path: string): Located | null {
@@ -132,8 +148,9 @@ class PackageIndex implements Index {
       return { body: renderLayout(this.#full, this.#cut(view)), type: JSON_TYPE };
     }
     if (form === ABBREVIATED) {
-      this.#abbreviated ??= abbreviate(this.#full, this.name, this.#facts);
-      return { body: renderLayout(this.#abbreviated, this.#cut(view)), type: CORGI_TYPE };
+      const layout = this.#abbreviated ?? abbreviate(this.#full, this.name, this.#facts);
+      if (this.#packedSize === null) this.#abbreviated = layout;
+      return { body: renderLayout(layout, this.#cut(view)), type: CORGI_TYPE };
     }
     if (form === DIST_TAGS) {
       const tags = renderTags(this.#full, this.#cut(view));

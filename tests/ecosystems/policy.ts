@@ -8,6 +8,7 @@ export const POLICY: Policy = {
   auth: "open",
   downloads: "proxy",
   registries: [],
+  identities: [],
   webhooks: [],
   auditOverride: false,
   needs: null,
