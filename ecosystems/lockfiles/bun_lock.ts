@@ -38,7 +38,7 @@ function addPackage(collector: Collector, path: string, entry: readonly unknown[
   const elsewhere = notRegistry(version);
   if (elsewhere !== null) return collector.skip(name, elsewhere);
   if (/^https?:/i.test(version)) {
-    return addNpm(collector, { name, version: "", address: version, line });
+    return addNpm(collector, { name, version: undefined, address: version, line });
   }
   // Only what a registry serves has a second string: where, or "" for the default registry.
   if (typeof address !== "string") {

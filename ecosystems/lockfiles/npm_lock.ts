@@ -79,6 +79,8 @@ function addDependency(collector: Collector, alias: string, entry: Members): voi
   const integrity = text(entry, "integrity");
   // A tarball's address stands in place of its version.
   const address = /^https?:/i.test(stated) ? stated : text(entry, "resolved");
-  if (address === stated) return addNpm(collector, { name: alias, version: "", address, line });
+  if (address === stated) {
+    return addNpm(collector, { name: alias, version: undefined, address, line });
+  }
   addNpm(collector, { name, version, address, line, integrity });
 }

@@ -3,7 +3,8 @@ import { type Collector, shown, shownAddress } from "./locked.ts";
 
 export interface NpmRelease {
   readonly name: string;
-  readonly version: string;
+  /** Undefined where the file has an address in its place. */
+  readonly version: string | undefined;
   /** Where the file says it is downloaded from. */
   readonly address?: string;
   readonly line: number | null;
@@ -19,23 +20,22 @@ export interface NpmRelease {
  */
 export function addNpm(collector: Collector, release: NpmRelease): void {
   const { name, version, address = "", line, integrity } = release;
+  const label = version === undefined ? name : `${name}@${shown(version)}`;
   const elsewhere = address === "" ? null : notRegistry(address);
-  if (elsewhere !== null) return collector.skip(`${name}@${shown(version)}`, elsewhere);
+  if (elsewhere !== null) return collector.skip(label, elsewhere);
   if (!/^https?:/i.test(address)) {
+    if (version === undefined) return collector.skip(name, "has no version");
     return collector.add({ type: "npm", name, version, line, integrity, source: release.source });
   }
   const served = servedBy(address, { name, version });
   if (served === null) {
-    return collector.skip(
-      `${name}@${shown(version)}`,
-      `is from an address that is no registry's (${shownAddress(address)})`,
-    );
+    const place = shownAddress(address);
+    return collector.skip(label, `is from an address that is no registry's (${place})`);
   }
-  const source = "registry";
-  collector.add({ type: "npm", name, version, line, integrity, source });
-  if (served.name !== name || served.version !== version) {
-    collector.add({ type: "npm", ...served, line, source });
-  }
+  const found = { type: "npm", line, integrity, source: "registry" } as const;
+  const differs = served.name !== name || served.version !== version;
+  if (version !== undefined) collector.add({ ...found, name, version });
+  if (version === undefined || differs) collector.add({ ...found, ...served });
 }
 
 /** Why an address or a version's protocol is no registry's; null: it may be one. */
@@ -54,26 +54,30 @@ const GIT =
 /** `/<name>/-/<base>-<version>.tgz`; some put the scope or the version before the file, too. */
 const TARBALL = /\/((?:@[^/]+\/)?[^/]+)\/-\/(?:@[^/]+\/|[^/]+\/)?([^/]+)\.tgz$/;
 
-interface Stated {
+interface Served {
   readonly name: string;
   readonly version: string;
 }
 
+type Stated = Pick<NpmRelease, "name" | "version">;
+
 /** Which release an address of a registry holds; null: it looks like no registry's. */
-function servedBy(address: string, stated: Stated): Stated | null {
+function servedBy(address: string, stated: Stated): Served | null {
   const path = pathOf(address);
   if (path === null) return null;
   const [, name, file] = TARBALL.exec(path) ?? [];
-  if (name === undefined) return otherShape(path, stated) ? stated : null;
+  if (name === undefined) return otherShape(path, stated);
   const base = name.slice(name.indexOf("/") + 1);
   return file.startsWith(`${base}-`) ? { name, version: file.slice(base.length + 1) } : null;
 }
 
 /** GitHub's `/download/<name>/<version>/<hash>`, JSR's `/~/11/<name>/<version>.tgz`. */
-function otherShape(path: string, { name, version }: Stated): boolean {
+function otherShape(path: string, { name, version }: Stated): Served | null {
+  if (version === undefined) return null;
   const at = path.indexOf(`/${name}/${version}`);
-  if (at < 0) return false;
-  return /^(?:\.tgz|\/[0-9a-f]{32,128})$/.test(path.slice(at + name.length + version.length + 2));
+  if (at < 0) return null;
+  const rest = path.slice(at + name.length + version.length + 2);
+  return /^(?:\.tgz|\/[0-9a-f]{32,128})$/.test(rest) ? { name, version } : null;
 }
 
 function pathOf(address: string): string | null {

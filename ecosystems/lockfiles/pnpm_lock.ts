@@ -44,7 +44,7 @@ function addPackage(collector: Collector, key: string, entry: Members, major: st
     notRegistry(/^(?:file|link):/.test(bare) ? bare : reference);
   if (elsewhere !== null) return collector.skip(name, elsewhere);
   const address = text(resolution, "tarball");
-  const version = text(entry, "version") ?? reference;
+  const version = text(entry, "version") ?? (reference.includes(":") ? undefined : reference);
   const integrity = text(resolution, "integrity");
   if (address === undefined && reference.includes(":")) {
     return collector.skip(name, `is from no registry (${shown(reference)})`);

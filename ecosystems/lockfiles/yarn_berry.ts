@@ -47,6 +47,10 @@ function addLocator(collector: Collector, locator: string, details: Details): vo
     }
     return addLocator(collector, inner, { line });
   }
+  if (/^https?:/i.test(reference)) {
+    const { version, integrity } = details;
+    return addNpm(collector, { name, version, address: reference, line, integrity });
+  }
   if (!reference.startsWith("npm:")) {
     const why = notRegistry(reference) ?? `is from no registry (${shown(reference)})`;
     return collector.skip(name, why);

@@ -1,0 +1,158 @@
+/** package-lock.json and npm-shrinkwrap.json. */
+import assert from "node:assert/strict";
+import { assertInvalid, lines, purls, read, skipped } from "./reading.ts";
+
+const REGISTRY = "https://registry.example";
+
+function lock(packages: Record<string, unknown>, lockfileVersion: unknown = 3): string {
+  return JSON.stringify({ name: "app", lockfileVersion, packages }, null, 2);
+}
+
+Deno.test("versions 2 and 3 give each release once, with its line and digest", async () => {
+  const text = lock({
+    "": { name: "app", dependencies: { lodash: "^4" } },
+    "node_modules/lodash": {
+      version: "4.17.21",
+      resolved: `${REGISTRY}/lodash/-/lodash-4.17.21.tgz`,
+      integrity: "sha512-aaaa",
+    },
+    "node_modules/@a/b": { version: "1.0.0-rc.1", resolved: `${REGISTRY}/@a/b/-/b-1.0.0-rc.1.tgz` },
+    "node_modules/@a/b/node_modules/lodash": { version: "3.0.0" },
+    "packages/x/node_modules/lodash": { version: "4.17.21", dev: true },
+  });
+  const locked = await read(text);
+  assert.equal(locked.format, "package-lock.json 3");
+  assert.deepEqual(purls(locked), [
+    "pkg:npm/%40a/b@1.0.0-rc.1",
+    "pkg:npm/lodash@3.0.0",
+    "pkg:npm/lodash@4.17.21",
+  ]);
+  assert.deepEqual(locked.entries[0], {
+    ecosystem: "npm",
+    name: "lodash",
+    version: "4.17.21",
+    purl: "pkg:npm/lodash@4.17.21",
+    location: { line: 11 },
+    integrity: "sha512-aaaa",
+    source: "registry",
+  });
+  assert.equal(text.split("\n")[10], '    "node_modules/lodash": {');
+  assert.deepEqual(locked.skipped, []);
+  assert.equal((await read(text.replace(": 3,", ": 2,"))).format, "package-lock.json 2");
+});
+
+Deno.test("an alias is the package that it stands for", async () => {
+  const packages = { "node_modules/mug": { name: "@pottery/cup", version: "1.0.0" } };
+  assert.deepEqual(purls(await read(lock(packages))), ["pkg:npm/%40pottery/cup@1.0.0"]);
+  const dependencies = { mug: { version: "npm:@pottery/cup@1.0.0" } };
+  const first = JSON.stringify({ lockfileVersion: 1, dependencies });
+  assert.deepEqual(purls(await read(first)), ["pkg:npm/%40pottery/cup@1.0.0"]);
+});
+
+Deno.test("what comes from no registry is named with its reason", async () => {
+  const locked = await read(lock({
+    "packages/x": { version: "1.0.0" },
+    "node_modules/x": { resolved: "packages/x", link: true },
+    "node_modules/y": { version: "1.0.0", resolved: "git+ssh://git@github.com/a/y.git#abc" },
+    "node_modules/z": { version: "1.0.0", resolved: "file:z-1.0.0.tgz" },
+    "node_modules/u": { version: "1.0.0", resolved: "https://user:secret@files.example/u.tgz?k=1" },
+    "node_modules/npm/node_modules/b": { version: "1.0.0", inBundle: true },
+    "node_modules/none": {},
+    "node_modules/two words": { version: "1.0.0" },
+    "node_modules/odd": { version: "not a version" },
+  }));
+  assert.deepEqual(locked.entries, []);
+  assert.deepEqual(skipped(locked), [
+    "packages/x is a workspace of the project (packages/x)",
+    "x is a link (packages/x)",
+    "y@1.0.0 is from git (github.com/a/y.git)",
+    "z@1.0.0 is a file of the project (z-1.0.0.tgz)",
+    "u@1.0.0 is from an address that is no registry's (files.example/u.tgz)",
+    "b@1.0.0 comes inside the package that bundles it",
+    "none has no version",
+    "two words cannot be the name of a package in npm",
+    "odd has no version but not a version",
+  ]);
+});
+
+Deno.test("registries with addresses of another shape are registries", async () => {
+  const hash = "0123456789abcdef0123456789abcdef01234567";
+  const addresses = {
+    "@a/b": `https://npm.pkg.github.com/download/@a/b/1.0.0/${hash}`,
+    "@jsr/std__path": "https://npm.jsr.io/~/11/@jsr/std__path/1.0.0.tgz",
+    "@c/d": "https://gitlab.example/api/v4/projects/1/packages/npm/@c/d/-/@c/d-1.0.0.tgz",
+    "@e/f": "https://git.example/api/packages/x/npm/%40e%2Ff/-/1.0.0/f-1.0.0.tgz",
+  };
+  const locked = await read(lock(Object.fromEntries(
+    Object.entries(addresses).map(([name, resolved]) => [
+      `node_modules/${name}`,
+      { version: "1.0.0", resolved },
+    ]),
+  )));
+  assert.deepEqual(locked.entries.map(({ name }) => name), Object.keys(addresses));
+  assert.deepEqual(locked.skipped, []);
+});
+
+Deno.test("an address of another release than the one stated gives both", async () => {
+  const locked = await read(lock({
+    "node_modules/lodash": {
+      version: "4.17.21",
+      resolved: `${REGISTRY}/evil/-/evil-6.6.6.tgz`,
+    },
+  }));
+  assert.deepEqual(purls(locked), ["pkg:npm/evil@6.6.6", "pkg:npm/lodash@4.17.21"]);
+});
+
+Deno.test("version 1 and older shrinkwraps are trees", async () => {
+  const dependencies = {
+    a: {
+      version: "1.0.0",
+      resolved: `${REGISTRY}/a/-/a-1.0.0.tgz`,
+      requires: { b: "^2" },
+      dependencies: { b: { version: "2.0.0", bundled: true }, c: { version: "3.0.0", dev: true } },
+    },
+    g: { version: "git+https://github.com/a/g.git#abc", from: "github:a/g" },
+    f: { version: "file:f" },
+    t: { version: `${REGISTRY}/t/-/t-9.0.0.tgz` },
+    u: { version: "https://files.example/u.tgz" },
+  };
+  for (const head of [{ lockfileVersion: 1 }, { name: "app", version: "1.0.0" }]) {
+    const text = JSON.stringify({ ...head, dependencies });
+    const locked = await read(text, "npm-shrinkwrap.json");
+    assert.equal(locked.format, "package-lock.json 1");
+    assert.deepEqual(purls(locked), ["pkg:npm/a@1.0.0", "pkg:npm/c@3.0.0", "pkg:npm/t@9.0.0"]);
+    assert.deepEqual(skipped(locked), [
+      "b@2.0.0 comes inside the package that bundles it",
+      "g is from git (github.com/a/g.git)",
+      "f is a file of the project (f)",
+      "u is from an address that is no registry's (files.example/u.tgz)",
+    ]);
+  }
+});
+
+Deno.test("a name that is a member of every object is a name as any other", async () => {
+  const text = lock({}).replace(
+    '"packages": {}',
+    '"packages": {"node_modules/__proto__": {"version": "1.0.0"},' +
+      '"node_modules/constructor": {"version": "2.0.0"}, "__proto__": {"link": true}}',
+  );
+  const locked = await read(text);
+  assert.deepEqual(purls(locked), ["pkg:npm/__proto__@1.0.0", "pkg:npm/constructor@2.0.0"]);
+  assert.deepEqual(skipped(locked), ["__proto__ is a link ()"]);
+  assert.equal(Reflect.get({}, "link"), undefined);
+});
+
+Deno.test("faults name the format and the line", async () => {
+  const wrong = lock({ "node_modules/a": { version: 1 } });
+  const error = await assertInvalid(
+    wrong,
+    /^Cannot read it as package-lock\.json, line 5: "version" is a number instead of a string$/,
+  );
+  assert.deepEqual([error.format, error.line], ["package-lock.json", 5]);
+  assert.deepEqual(lines(await read(wrong.replace(": 1\n", ': "1.0.0"\n'))), {
+    "pkg:npm/a@1.0.0": 5,
+  });
+  await assertInvalid(lock({}, 4), /lockfileVersion is 4; known are 1, 2 and 3/);
+  await assertInvalid('{"lockfileVersion": 3}', /has no "packages"/);
+  await assertInvalid(lock({ a: [] }), /"a" is a list where an object belongs/);
+});
