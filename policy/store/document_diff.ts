@@ -64,10 +64,11 @@ function* compareLists(
   after: readonly unknown[],
   path: readonly string[],
 ): Generator<Difference> {
-  const old = before.map((entry) => canonical(entry));
-  const now = after.map((entry) => canonical(entry));
-  const gone = without(old, now);
-  const added = without(now, old);
+  const { start, end } = changedPart(before, after);
+  const old = before.slice(start, before.length - end).map(canonical);
+  const now = after.slice(start, after.length - end).map(canonical);
+  const gone = without(old, now).map((at) => at + start);
+  const added = without(now, old).map((at) => at + start);
   const [only] = gone;
   if (gone.length === 1 && added.length === 1 && added[0] === only) {
     yield* compare(before[only], after[only], [...path, String(only)]);
@@ -82,6 +83,17 @@ function* compareLists(
   const reordered = gone.length === 0 && added.length === 0 &&
     old.some((text, at) => text !== now[at]);
   if (reordered) yield { pointer: pointerOf(path), before, after };
+}
+
+/** How many entries are the same at both ends: of long lists, little changes at a time. */
+function changedPart(before: readonly unknown[], after: readonly unknown[]) {
+  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  const most = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < most && same(before[start], after[start])) start++;
+  let end = 0;
+  while (end < most - start && same(before.at(-1 - end), after.at(-1 - end))) end++;
+  return { start, end };
 }
 
 /** Positions of the texts that `others` does not hold as often. */

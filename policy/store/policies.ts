@@ -45,6 +45,8 @@ export function openPolicies(kv: Deno.Kv, options: PoliciesOptions): Policies {
 interface Draft {
   readonly document: PolicyDocument;
   readonly json: string;
+  /** What the org lives under so far, where it has been read already. */
+  readonly current?: PolicyDocument;
 }
 
 class KvPolicies implements Policies {
@@ -110,7 +112,7 @@ class KvPolicies implements Policies {
       this.#store(org, options, async (stored) => {
         const own = readable(org, stored);
         const current = own === null ? await this.#inherited(org) : await this.#load(org, own);
-        return this.#draft(change({ ...current }), current.webhooks);
+        return { ...this.#draft(change({ ...current }), current.webhooks), current };
       }));
   }
 
@@ -164,8 +166,9 @@ class KvPolicies implements Policies {
   }
 
   /** What the org lives under, for comparison: replacing it is how an unreadable one is mended. */
-  async #state(org: string, { head }: StoredHead): Promise<PolicyState> {
+  async #state(org: string, { head }: StoredHead, known?: PolicyDocument): Promise<PolicyState> {
     const revision = head === null || head === "unreadable" ? null : head.revision;
+    if (known !== undefined) return { revision, document: known };
     if (head === "unreadable") return { revision, document: undefined };
     try {
       const document = head === null ? await this.#inherited(org) : await this.#load(org, head);
@@ -205,12 +208,12 @@ class KvPolicies implements Policies {
     draftOn: (stored: StoredHead) => Promise<Draft>,
   ): Promise<PolicyRevision> {
     return this.#retrying(org, change, async (stored) => {
-      const { document, json } = await draftOn(stored);
+      const { document, json, current } = await draftOn(stored);
       const stamp = this.#stamp(stored, change);
       // Compiled first, so that nothing is stored that cannot be used.
       const policy = this.#compile(document, org, stamp.revision);
       const lines = policyLines(this.#journal, org, change, {
-        before: await this.#state(org, stored),
+        before: await this.#state(org, stored, current),
         after: { revision: stamp.revision, document },
       });
       const head = await this.#documents.write(org, { ...stamp, json }, stored.versionstamp, lines);

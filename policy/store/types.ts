@@ -64,6 +64,7 @@ export interface Policies {
   /**
    * Reads the current document (the org's, else the default's), changes it and
    * stores the result, again if somebody else was faster and no ifMatch was given.
+   * @param change returns another document and leaves the one given as it is
    */
   update(
     org: string,

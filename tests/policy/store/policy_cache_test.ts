@@ -69,11 +69,12 @@ Deno.test("a read that began before a write of this process does not undo it", (
     world.now += 3_000;
     const { promise, resolve } = Promise.withResolvers<void>();
     const real = kv.real.get.bind(kv.real);
-    let held = 0;
+    let asked = 0;
     // Answered from before the write, but only after it.
     kv.real.get = async (...args: Parameters<typeof real>) => {
+      const first = asked++ === 0;
       const entry = await real(...args);
-      if (held++ === 0) await promise;
+      if (first) await promise;
       return entry as never;
     };
     await policies.get("default");
