@@ -2,6 +2,7 @@
 import type { Ecosystem, RegistryRequest } from "../ecosystems/ecosystem.ts";
 import { readBody } from "./body.ts";
 import type { Check } from "./check.ts";
+import { serveAsk } from "./ask.ts";
 import type { Deps } from "./deps.ts";
 import type { Client } from "./exchange.ts";
 import { NOT_FOUND, type Problem, problemOf, READ_ONLY, respond } from "./errors.ts";
@@ -112,6 +113,9 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
   if (OWN.has(first) && !isPackage) {
     if (first === "admin") return deps.admin(withoutPrefix(request, identity));
     if (first === "check" && slash < 0) return respond(POST_ONLY, { json: false });
+    if (first === "why" && slash > 0 && request.method === "POST") {
+      return serveAsk(deps, { path: rest.slice(slash + 1), identity, client, request });
+    }
     if (request.method !== "GET" && request.method !== "HEAD") {
       return respond(READ_ONLY, { json: false });
     }
@@ -150,6 +154,9 @@ function routeSubdomain(
   if (rest === "/health") return serveHealth(deps);
   if (rest === "/check" && request.method === "POST") return asked.check(asked);
   if (rest.startsWith("/why/")) {
+    if (request.method === "POST") {
+      return serveAsk(deps, { path: rest.slice(5), identity, client, request });
+    }
     return serveWhy(deps, { path: rest.slice(5), search, identity, client, request });
   }
   if (rest === "/" && wantsPage(request.headers)) return setup(deps, identity);

@@ -1,5 +1,6 @@
 /** What `/why/` says of a package: to people, terminals and programs. */
 import { html } from "@hono/hono/html";
+import type { ExceptionRequest } from "../policy/store/request.ts";
 import type { AdvisoryState, JudgedFinding, Verdict } from "../policy/types.ts";
 import { page } from "./page.ts";
 
@@ -29,6 +30,24 @@ export interface Explanation {
   readonly advisories: { readonly state: AdvisoryState; readonly as_of: string | null } | null;
   /** Newest first. */
   readonly versions: readonly Explained[];
+  /** Of one version alone. */
+  readonly exception?: {
+    /** Where to POST a reason; null: no exception can be asked for. */
+    readonly ask: string | null;
+    /** This client's last request; null: there was none. */
+    readonly request: RequestState | null;
+  };
+}
+
+/** What a developer is told of their request. */
+export type RequestState = Pick<
+  ExceptionRequest,
+  "id" | "status" | "at" | "expires" | "reason" | "ticket" | "decided"
+>;
+
+export function requestState(request: ExceptionRequest): RequestState {
+  const { id, status, at, expires, reason, ticket, decided } = request;
+  return { id, status, at, expires, reason, ticket, decided };
 }
 
 export const EXPLANATION_TYPES = ["application/json", "text/html", "text/plain"] as const;
@@ -36,9 +55,11 @@ export const EXPLANATION_TYPES = ["application/json", "text/html", "text/plain"]
 /** The answer in the form asked for. */
 export function present(
   explanation: Explanation,
-  { type, status, extra }: {
+  { type, status, curl, extra }: {
     type: (typeof EXPLANATION_TYPES)[number];
     status: number;
+    /** Flags of a `curl` that asks for an exception as the same client. */
+    curl: string;
     extra?: Readonly<Record<string, string>>;
   },
 ): Response | Promise<Response> {
@@ -50,9 +71,10 @@ export function present(
   };
   if (type === "application/json") return Response.json(explanation, { status, headers });
   if (type === "text/html") {
-    return page(asPage(explanation, { refused: status === 403 }), { status, headers });
+    const forms = canAsk(explanation);
+    return page(asPage(explanation, { refused: status === 403 }), { status, headers, forms });
   }
-  return new Response(asText(explanation), {
+  return new Response(asText(explanation, curl), {
     status,
     headers: { "content-type": "text/plain; charset=utf-8", ...headers },
   });
@@ -77,12 +99,32 @@ function waivers({ findings }: Explained): string[] {
     .map(({ code, waived }) => `${code} waived by ${waived?.replace("_", " ")}`);
 }
 
-function asText(explanation: Explanation): string {
+/** Whether there is something to ask for, and nothing asked for yet. */
+function canAsk({ exception }: Explanation): boolean {
+  return typeof exception?.ask === "string" && exception.request?.status !== "open";
+}
+
+/** One sentence on this client's last request. */
+export function requestLine({ status, at, expires, decided }: RequestState): string {
+  const asked = `An exception was asked for at ${at}`;
+  if (status === "open") return `${asked}: nobody has decided yet (open until ${expires}).`;
+  if (decided === null) return `${asked}: nobody decided in time.`;
+  const { by, until, comment } = decided;
+  const end = until === null ? "" : ` until ${until}`;
+  return `${asked}: ${status} by ${by}${end}${comment === null ? "." : `: ${comment}`}`;
+}
+
+function asText(explanation: Explanation, curl: string): string {
+  const { exception } = explanation;
   const { purl, org, versions } = explanation;
   return [
     `${purl} for the org "${org}": ${countWithheld(explanation)}`,
     ...unchecked(explanation),
     ...versions.map((entry) => `${entry.filename ?? entry.version}  ${line(entry)}`),
+    ...(exception?.request == null ? [] : [requestLine(exception.request)]),
+    ...(canAsk(explanation)
+      ? [`To ask for an exception: curl${curl} --data-urlencode 'reason=...' '${exception?.ask}'`]
+      : []),
     "",
   ].join("\n");
 }
@@ -95,7 +137,7 @@ function line(entry: Explained): string {
 }
 
 function asPage(explanation: Explanation, { refused }: { refused: boolean }) {
-  const { purl, org, policy, versions } = explanation;
+  const { purl, org, policy, versions, exception } = explanation;
   return {
     title: `Why: ${purl}`,
     body: html`
@@ -121,9 +163,25 @@ function asPage(explanation: Explanation, { refused }: { refused: boolean }) {
           ${versions.map(row)}
         </tbody>
       </table>
+      ${exception?.request == null
+        ? ""
+        : html`<p class="notice">${requestLine(exception.request)}</p>`}
+      ${canAsk(explanation) ? ASK : ""}
     `,
   };
 }
+
+/** Posts to the very path of the page. */
+const ASK = html`
+  <h2>Ask for an exception</h2>
+  <form method="post" action="?">
+    <label for="reason">Why it cannot wait</label>
+    <textarea id="reason" name="reason" rows="3" maxlength="500" required></textarea>
+    <label for="ticket">Ticket <small>if there is one</small></label>
+    <input id="ticket" name="ticket" maxlength="100">
+    <button>Ask</button>
+  </form>
+`;
 
 const WORDS = { allow: "allowed", warn: "allowed, with a warning", deny: "withheld" } as const;
 

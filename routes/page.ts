@@ -18,13 +18,21 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .7rem .35rem 0; 
 td:first-child { overflow-wrap: anywhere; font-weight: 600; } td:last-child { white-space: nowrap; }
 .deny .verdict, .warn .verdict { font-weight: 600; }
 .deny .verdict { color: var(--deny); } .warn .verdict { color: var(--warn); } .allow .verdict { color: var(--allow); }
+label { display: block; margin: .9rem 0 .2rem; font-weight: 600; } small { font-weight: normal; }
+input, textarea, button { font: inherit; padding: .4rem .6rem; box-sizing: border-box; }
+input, textarea { width: 100%; } button { margin-top: 1rem; padding: .4rem 1.4rem; cursor: pointer; }
 .notice { padding: .6rem .9rem; border-left: .3rem solid var(--deny); background: var(--soft); }
 `;
 
 /** A whole page. */
 export async function page(
   { title, body }: { title: string; body: Html },
-  { status = 200, headers = {} }: { status?: number; headers?: Record<string, string> } = {},
+  { status = 200, headers = {}, forms = false }: {
+    status?: number;
+    headers?: Record<string, string>;
+    /** Whether a form of the page may post to this origin. */
+    forms?: boolean;
+  } = {},
 ): Promise<Response> {
   const text = await html`
     <!doctype html>
@@ -46,9 +54,11 @@ export async function page(
       "content-type": "text/html; charset=utf-8",
       "cache-control": "no-store",
       "content-security-policy":
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; " +
+        `form-action ${forms ? "'self'" : "'none'"}`,
       "x-content-type-options": "nosniff",
-      "referrer-policy": "no-referrer",
+      // With no-referrer, browsers would say `Origin: null` of our own forms.
+      "referrer-policy": forms ? "same-origin" : "no-referrer",
       ...headers,
     },
   });

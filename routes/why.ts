@@ -2,11 +2,20 @@
 import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
 import { instant } from "../ecosystems/refusal.ts";
 import { parsePurl, purl } from "../policy/purl.ts";
-import type { Facts, Judgement } from "../policy/types.ts";
+import { StoreUnavailable } from "../policy/store/errors.ts";
+import type { ExceptionRequest } from "../policy/store/request.ts";
+import type { Facts, Judgement, Policy } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { NOT_FOUND, problemOf, respond } from "./errors.ts";
-import { type Client, staleHeaders } from "./exchange.ts";
-import { type Explained, type Explanation, EXPLANATION_TYPES, present } from "./explanation.ts";
+import { askable } from "./askable.ts";
+import { type Client, staleHeaders, whyAddress } from "./exchange.ts";
+import {
+  type Explained,
+  type Explanation,
+  EXPLANATION_TYPES,
+  present,
+  requestState,
+} from "./explanation.ts";
 import { demand, type Identified } from "./identity.ts";
 import { judgeIndex } from "./judgements.ts";
 import { isUnknownOrg } from "./orgs.ts";
@@ -47,26 +56,17 @@ export async function serveWhy(
     // A client that was sent here does not sign in again; it learns what the address says already.
     if (asked !== null && withheld === null) return respond(problemOf(asked), { json });
     if (asked !== null) return refusedInShort(wanted, { withheld: withheld ?? "", json });
-    const { ecosystem, name, version } = wanted;
-    const source = sourceFor(deps, { ecosystem, name, policy, identity });
-    const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
-    if (kept === null) return respond(NOT_FOUND, { json });
-    const judgement = await judgeIndex(deps, { kept, policy, client });
-    const facts = deps.facts.peek(kept.value, policy);
-    const explanation = explain(kept.value, judgement, {
-      ecosystem,
-      version,
-      org: identity.org,
-      revision: policy.revision,
-      facts,
-    });
-    if (version !== undefined && explanation.versions.length === 0) {
-      return respond(NOT_FOUND, { json });
-    }
-    return await present(explanation, {
+    const found = await explainWanted(deps, wanted, { policy, identity, client });
+    if (found === null) return respond(NOT_FOUND, { json });
+    const { explanation, staleMs } = found;
+    const exception = wanted.version === undefined
+      ? undefined
+      : await exceptionOf(deps, explanation, { identity, client });
+    return await present({ ...explanation, exception }, {
       type,
       status: withheld === null ? 200 : 403,
-      extra: staleHeaders(kept.staleMs),
+      extra: staleHeaders(staleMs),
+      curl: curlFlags(policy, identity),
     });
   } catch (error) {
     if (error instanceof NameRefused) {
@@ -85,13 +85,15 @@ export async function serveWhy(
   }
 }
 
-interface Wanted {
+/** A package, or one version of it, that somebody wants explained. */
+export interface Wanted {
   readonly ecosystem: Ecosystem;
   readonly name: string;
   readonly version: string | undefined;
 }
 
-function readPurl(ecosystems: readonly Ecosystem[], path: string): Wanted | null {
+/** What the part of an address behind `/why/` names; null: no PURL of a known ecosystem. */
+export function readPurl(ecosystems: readonly Ecosystem[], path: string): Wanted | null {
   try {
     // Written whole into a path, or percent-encoded once more as one segment, or without its scheme.
     const text = (/^pkg%3a/i.test(path) ? decodeURIComponent(path) : path)
@@ -104,6 +106,53 @@ function readPurl(ecosystems: readonly Ecosystem[], path: string): Wanted | null
   } catch {
     return null;
   }
+}
+
+/** null: there is no such package or version. Throws what `sourceFor` and the index throw. */
+export async function explainWanted(
+  deps: Deps,
+  { ecosystem, name, version }: Wanted,
+  { policy, identity, client }: { policy: Policy; identity: Identified; client: Client },
+): Promise<{ explanation: Explanation; staleMs: number | null } | null> {
+  const source = sourceFor(deps, { ecosystem, name, policy, identity });
+  const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
+  if (kept === null) return null;
+  const judgement = await judgeIndex(deps, { kept, policy, client });
+  const explanation = explain(kept.value, judgement, {
+    ecosystem,
+    version,
+    org: identity.org,
+    revision: policy.revision,
+    facts: deps.facts.peek(kept.value, policy),
+  });
+  if (version !== undefined && explanation.versions.length === 0) return null;
+  return { explanation, staleMs: kept.staleMs };
+}
+
+/** Whether and how an exception can be asked for, and what became of the last request. */
+async function exceptionOf(
+  deps: Deps,
+  explanation: Explanation,
+  { identity, client }: { identity: Identified; client: Client },
+): Promise<Explanation["exception"]> {
+  const state = askable(explanation);
+  const ask = state.can && identity.before === null
+    ? whyAddress({ identity }, explanation.purl)
+    : null;
+  let request: ExceptionRequest | null = null;
+  try {
+    request = await deps.requests.last(client, explanation.purl);
+  } catch (error) {
+    // Why something is withheld can be said without the store.
+    if (!(error instanceof StoreUnavailable)) throw error;
+  }
+  return { ask, request: request === null ? null : requestState(request) };
+}
+
+/** What `curl` has to say to be taken for the same client. */
+function curlFlags({ auth }: Policy, { user, base }: Identified): string {
+  if (auth === "token") return ` -H "authorization: Bearer $PROXY_TOKEN"`;
+  return user === "" || base.prefix.includes("/u-") ? "" : ` -u ${user}:`;
 }
 
 function refusedInShort(
@@ -144,16 +193,18 @@ function explain(
       findings: verdict.findings,
     };
   });
+  const wanted = versions
+    .filter((entry) => version === undefined || compare(entry.version, version) === 0)
+    .toSorted((a, b) => compare(b.version, a.version));
   return {
-    purl: purl(purlType, index.name, version),
+    // As the registry spells the version: `1.0` may be asked for as `1.0.0`.
+    purl: purl(purlType, index.name, version === undefined ? version : wanted[0]?.version),
     ecosystem: ecosystem.id,
     package: index.name,
     org,
     policy: revision,
     advisories: advisoriesOf(facts),
-    versions: versions
-      .filter((entry) => version === undefined || compare(entry.version, version) === 0)
-      .toSorted((a, b) => compare(b.version, a.version)),
+    versions: wanted,
   };
 }
 
