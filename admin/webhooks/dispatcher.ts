@@ -13,8 +13,8 @@ import { signedHeaders } from "./signature.ts";
 /** So that a burst is one message. */
 const BURST_MS = 1_000;
 const TIMEOUT_MS = 10_000;
-/** Longer than a message may take; renewed meanwhile. */
-const LEASE_MS = 30_000;
+/** How long a webhook waits for an instance that vanished; renewed while a message is under way. */
+const LEASE_MS = 10_000;
 /** Webhooks that are told at the same time. */
 const AT_ONCE = 16;
 /** When somebody else is at it. */

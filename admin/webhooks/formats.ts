@@ -30,7 +30,7 @@ type Format = NonNullable<Webhook["format"]>;
 const MESSAGES: Readonly<Record<Format, (batch: Batch) => unknown>> = {
   json: jsonMessage,
   slack: (batch) => slackMessage(summaryOf(batch, 20)),
-  teams: (batch) => teamsMessage(summaryOf(batch, 20)),
+  teams: (batch) => teamsMessage(summaryOf(batch, 15)),
   discord: (batch) => discordMessage(summaryOf(batch, 10)),
 };
 
