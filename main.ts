@@ -19,6 +19,7 @@ import { ensureRootToken } from "./policy/store/root_token.ts";
 import { openTokens } from "./policy/store/tokens.ts";
 import { createApp } from "./routes/app.ts";
 import type { Log } from "./routes/deps.ts";
+import { packageReader } from "./routes/package_reader.ts";
 import { readSettings, SettingError } from "./routes/settings.ts";
 import { warmUp } from "./routes/warm_up.ts";
 import { wire } from "./routes/wire.ts";
@@ -78,6 +79,7 @@ const deps = wire({
       alerts,
       requests,
       exceptions,
+      packages: packageReader(() => deps),
       schemes: SCHEMES,
       now,
       report,

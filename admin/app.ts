@@ -16,6 +16,7 @@ import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { REQUEST_ENDPOINTS } from "./requests.ts";
 import { SBOM_ENDPOINTS } from "./sbom.ts";
 import { policySchemas } from "./schemas.ts";
+import { simulateEndpoints } from "./simulate.ts";
 import { TOKEN_ENDPOINTS } from "./tokens.ts";
 
 export type { AdminDeps } from "./endpoint.ts";
@@ -35,6 +36,7 @@ export function createAdmin(deps: AdminDeps): Hono {
     ...HISTORY_ENDPOINTS,
     ...AUDIT_ENDPOINTS,
     ...ALERT_ENDPOINTS,
+    ...simulateEndpoints(schemas),
     ...SBOM_ENDPOINTS,
     ...REQUEST_ENDPOINTS,
     ...BREAK_GLASS_ENDPOINTS,

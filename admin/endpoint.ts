@@ -7,6 +7,7 @@ import type { Audit, Policies, Records, Tokens } from "../policy/store/types.ts"
 import type { Role, VersionSchemes } from "../policy/types.ts";
 import { Problem } from "./problem.ts";
 import type { Caller } from "./caller.ts";
+import type { PackageReader } from "./simulation.ts";
 
 export interface AdminDeps {
   readonly policies: Policies;
@@ -14,6 +15,7 @@ export interface AdminDeps {
   readonly records: Records;
   readonly audit: Audit;
   readonly alerts: Alerts;
+  readonly packages: PackageReader;
   readonly requests: Requests;
   readonly exceptions: Exceptions;
   readonly schemes: VersionSchemes;

@@ -5,6 +5,7 @@ import { ORG_NAME } from "../policy/names.ts";
 import type { Answer, Endpoint } from "./endpoint.ts";
 import * as schemas from "./schemas.ts";
 import type { PolicySchemas } from "./schemas.ts";
+import { simulation } from "./simulation_summary.ts";
 
 type Json = Record<string, unknown>;
 
@@ -31,6 +32,7 @@ export function describe(endpoints: readonly Endpoint[], policySchemas: PolicySc
     Bom: schemas.bom,
     Alert: schemas.alert,
     Acknowledgement: schemas.acknowledgement,
+    Simulation: simulation,
     Problem: schemas.problem,
   };
   const config = {

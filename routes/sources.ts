@@ -14,6 +14,9 @@ export class NameRefused extends Error {
   }
 }
 
+/** For whom, and with which credentials of their own. */
+type Asking = Pick<Identified, "org" | "registryCredential" | "basicCredential">;
+
 /**
  * Where a package is asked for: the org's private registry if its policy names
  * one for the package, and that one alone; else the public upstream. What came
@@ -26,7 +29,7 @@ export function sourceFor(
     ecosystem: Ecosystem;
     name: string | null;
     policy: Policy;
-    identity: Identified;
+    identity: Asking;
   },
 ): Source {
   const { id } = ecosystem;
@@ -72,7 +75,7 @@ export function publicSources(
   );
 }
 
-function clientCredential(policy: Policy, identity: Identified): string | null {
+function clientCredential(policy: Policy, identity: Asking): string | null {
   if (identity.registryCredential !== null) return identity.registryCredential;
   return policy.auth === "token" ? null : identity.basicCredential;
 }

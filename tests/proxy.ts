@@ -21,6 +21,7 @@ import { openTokens } from "../policy/store/tokens.ts";
 import type { StoredRecord } from "../policy/types.ts";
 import { createApp } from "../routes/app.ts";
 import type { Deps, UpstreamSetting } from "../routes/deps.ts";
+import { packageReader } from "../routes/package_reader.ts";
 import { readSettings, type Settings } from "../routes/settings.ts";
 import { wire } from "../routes/wire.ts";
 
@@ -93,6 +94,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     alerts: openAlerts(kv, { now, journal }),
     requests,
     exceptions,
+    packages: packageReader(() => deps),
     schemes: SCHEMES,
     now,
   });

@@ -37,6 +37,7 @@ const ROUTES = [
   "POST /admin/v1/orgs/{org}/break-glass",
   "POST /admin/v1/orgs/{org}/exceptions",
   "POST /admin/v1/orgs/{org}/requests/{id}/decide",
+  "POST /admin/v1/orgs/{org}/simulate",
   "POST /admin/v1/orgs/{org}/tokens",
   "PUT /admin/v1/orgs/{org}/policy",
 ];
@@ -196,6 +197,8 @@ Deno.test("every answer is as described", () =>
     clock.now += 15 * 24 * 3600_000;
     await exceptions.expire();
     assert((await check("GET", `${org}/exceptions`, { query: "?state=ended" })).items.length > 0);
+    await check("POST", `${org}/simulate`, { body: { patch: { mode: "enforce" }, days: 7 } });
+    await check("POST", `${org}/simulate`, { body: { policy: {}, patch: {} } });
     await check("GET", `${org}/stats`);
     await check("GET", "/admin/v1/orgs");
 

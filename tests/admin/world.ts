@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createAdmin } from "../../admin/app.ts";
 import { cargoVersions } from "../../ecosystems/cargo/versions.ts";
+import { NOTHING_ASKED } from "../../ecosystems/facts.ts";
 import { npmVersions } from "../../ecosystems/npm/versions.ts";
 import { pypiVersions } from "../../ecosystems/pypi/versions.ts";
 import { type Alerts, openAlerts } from "../../policy/store/alerts.ts";
@@ -90,6 +91,10 @@ export async function inWorld(
     alerts,
     requests,
     exceptions,
+    packages: {
+      load: () => Promise.resolve("There is no registry in this test."),
+      facts: () => Promise.resolve(NOTHING_ASKED),
+    },
     schemes,
     now,
     report: (error) => reported.push(error),
