@@ -35,7 +35,8 @@ async function query(args: readonly string[]): Promise<number> {
 async function run(read: Arguments): Promise<void> {
   const format = read.format ?? (Deno.stdout.isTerminal() ? "table" : "jsonl");
   if (read.proxy !== null) {
-    await print(output(proxySource(read.proxy), read, format));
+    const document = read.document === null ? {} : await readDocument(read.document);
+    await print(output(proxySource(read.proxy), read, format, document));
     return;
   }
   const retentionMs = retention();
@@ -53,6 +54,17 @@ async function run(read: Arguments): Promise<void> {
     await print(output(storeSource(records, ask), read, format));
   } finally {
     kv.close();
+  }
+}
+
+async function readDocument(
+  { kind, path }: NonNullable<Arguments["document"]>,
+): Promise<object> {
+  try {
+    return { [kind]: JSON.parse(await Deno.readTextFile(path)) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`--${kind}: ${reason}`);
   }
 }
 

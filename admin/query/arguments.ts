@@ -20,6 +20,7 @@ const FILTERS = {
   exceptions: ["state"],
   requests: ["status"],
   audit: ["action", "by", "since", "until"],
+  simulate: ["since", "until"],
 } as const satisfies Record<string, readonly (keyof Query)[]>;
 
 /** Values of filters that are words. */
@@ -50,6 +51,8 @@ export interface Query extends RecordQuery {
 export interface Arguments {
   readonly view: View;
   readonly query: Query;
+  /** Of `simulate`: the file with the other policy, or with a merge patch on the one in force. */
+  readonly document: { readonly kind: "policy" | "patch"; readonly path: string } | null;
   /** Rows at most; Infinity: all. */
   readonly limit: number;
   /** null: as the output asks for. */
@@ -74,6 +77,7 @@ export const HELP = `deno task query [${VIEWS.join("|")}] [options]
   exceptions          what the policy waives
   requests            exceptions that were asked for
   audit               who changed what, before and after
+  simulate            what another policy would have refused of the last 30 days' installs
 
   --org NAME          default: default
   --ecosystem ID      npm, pypi, cargo ...
@@ -85,6 +89,8 @@ export const HELP = `deno task query [${VIEWS.join("|")}] [options]
   --state STATE       exceptions: active (default), ended
   --action ACTION     audit: policy.replaced, token.created ...
   --by NAME           audit: who did it
+  --policy FILE       simulate: the other policy, as JSON
+  --patch FILE        simulate: or a merge patch (RFC 7396) on the policy in force
   --since, --until    an age (7d, 36h), a date or a date-time; from --since on, before --until
   --limit N           rows at most; default: all
   --format FORMAT     ${FORMATS.join(", ")}; default: table on a terminal, else jsonl
@@ -107,6 +113,8 @@ const OPTIONS = {
   state: text,
   action: text,
   by: text,
+  policy: text,
+  patch: text,
   since: text,
   until: text,
   limit: text,
@@ -152,12 +160,14 @@ export function readArguments(args: readonly string[], given: Surroundings): Arg
   };
   refuseFilters(view, query);
   checkRange(query, given.schemes);
+  const proxy = readProxy(values.url ?? given.proxyUrl, values.token, given.proxyToken);
   return {
     view,
     query,
+    document: readDocument(view, values, proxy),
     limit: values.limit === undefined ? Infinity : readLimit(values.limit),
     format: values.format === undefined ? null : oneOf("--format: ", values.format, FORMATS),
-    proxy: readProxy(values.url ?? given.proxyUrl, values.token, given.proxyToken),
+    proxy,
   };
 }
 
@@ -215,6 +225,27 @@ function checkRange(query: RecordQuery, schemes: VersionSchemes): void {
     if (!(error instanceof SyntaxError)) throw error;
     throw new UsageError(`--version: ${error.message}`);
   }
+}
+
+function readDocument(
+  view: View,
+  { policy, patch }: { policy?: string; patch?: string },
+  proxy: Arguments["proxy"],
+): Arguments["document"] {
+  if (view !== "simulate") {
+    const name = policy === undefined ? "patch" : "policy";
+    if ((policy ?? patch) !== undefined) throw new UsageError(`--${name}: simulate only`);
+    return null;
+  }
+  if ((policy === undefined) === (patch === undefined)) {
+    throw new UsageError("simulate: give either --policy or --patch");
+  }
+  if (proxy === null) {
+    throw new UsageError("simulate: needs --url (or PROXY_URL), since it is a proxy that judges");
+  }
+  return policy === undefined
+    ? { kind: "patch", path: patch ?? "" }
+    : { kind: "policy", path: policy };
 }
 
 function readProxy(

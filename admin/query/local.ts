@@ -15,6 +15,8 @@ import { type Ask, asking } from "./sources.ts";
 /** Nothing is asked there: requests go to the app itself. */
 const ADDRESS = new URL("http://localhost/");
 
+const NO_REGISTRY = "Only a running proxy asks registries.";
+
 export function localAsk(
   kv: Deno.Kv,
   { schemes, records, now }: { schemes: VersionSchemes; records: Records; now: Clock },
@@ -32,6 +34,10 @@ export function localAsk(
     audit: openAudit(kv),
     alerts: openAlerts(kv, shared),
     requests: openRequests(kv, shared),
+    packages: {
+      load: () => Promise.resolve(NO_REGISTRY),
+      facts: () => Promise.reject(NO_REGISTRY),
+    },
     exceptions: openExceptions(kv, { ...shared, schemes }),
     schemes,
     now,

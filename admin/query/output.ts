@@ -7,6 +7,7 @@ import type { Stats } from "../../policy/store/types.ts";
 import { ALERT_COLUMNS, alertRow } from "../alert_row.ts";
 import { csvLines, jsonArray, jsonLines, tableLines } from "../formats.ts";
 import type { Arguments, Format, View } from "./arguments.ts";
+import { SIMULATION, simulationRows } from "./simulation_rows.ts";
 import type { Source } from "./sources.ts";
 
 interface Columns {
@@ -42,27 +43,31 @@ const COLUMNS: Record<View, Columns> = {
   exceptions: { table: EXCEPTION, csv: EXCEPTION },
   requests: { table: OF_TABLE.requests.split(" "), csv: REQUEST },
   audit: { table: OF_TABLE.audit.split(" "), csv: AUDIT_FIELDS },
+  simulate: { table: SIMULATION, csv: SIMULATION },
 };
 
-/** What is printed, piece by piece. */
+/**
+ * What is printed, piece by piece.
+ * @param document of `simulate`: `{ policy }` or `{ patch }`
+ */
 export async function* output(
   source: Source,
   { view, query, limit }: Arguments,
   format: Format,
+  document: object = {},
 ): AsyncGenerator<string> {
   const columns = COLUMNS[view];
-  if (view !== "stats") {
-    const rows = source.rows(view, query, limit);
-    yield* write(flat(view, rows, format), columns, format);
-    return;
+  if (view === "stats") {
+    const stats = await source.stats(query);
+    if (format === "json") yield* jsonLines([stats]);
+    else yield* write(statsRows(stats).slice(0, limit), columns, format);
+  } else if (view === "simulate") {
+    const simulated = await source.simulate(query, document);
+    if (format === "json") yield* jsonLines([simulated]);
+    else yield* write(simulationRows(simulated).slice(0, limit), columns, format);
+  } else {
+    yield* write(flat(view, source.rows(view, query, limit), format), columns, format);
   }
-  const stats = await source.stats(query);
-  if (format === "json") yield* jsonLines([stats]);
-  else {yield* write(
-      statsRows(stats).slice(0, limit),
-      columns,
-      format,
-    );}
 }
 
 const changesSchema = v.object({ changes: v.array(v.looseObject({ pointer: v.string() })) });

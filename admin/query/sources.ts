@@ -1,18 +1,24 @@
 import * as v from "valibot";
 import type { Page, Records, Stats } from "../../policy/store/types.ts";
+import { type Simulation, simulation } from "../simulation_summary.ts";
 import type { Query, View } from "./arguments.ts";
 
 /** Where the rows come from: KV itself, or a running proxy. */
 export interface Source {
-  rows(view: Exclude<View, "stats">, query: Query, limit: number): AsyncIterable<object>;
+  rows(view: ListView, query: Query, limit: number): AsyncIterable<object>;
   stats(query: Query): Promise<Stats>;
+  /** @param document `{ policy }` or `{ patch }` */
+  simulate(query: Query, document: object): Promise<Simulation>;
 }
 
-/** Asks the admin API for a list's page. */
+export type ListView = Exclude<View, "stats" | "simulate">;
+
+/** Asks the admin API: GET, or POST where there is a body. */
 export type Ask = (
   org: string,
   view: View,
   parameters: Readonly<Record<string, string>>,
+  body?: object,
 ) => Promise<unknown>;
 
 const PAGE = 1_000;
@@ -37,6 +43,7 @@ export function storeSource(records: Records, ask: Ask): Source {
         }
       }),
     stats: ({ org, since, until }) => records.stats(org, { since, until }),
+    simulate: () => Promise.reject(new Error("Only a running proxy judges what was installed")),
   };
 }
 
@@ -63,6 +70,10 @@ export function proxySource({ url, token }: { url: URL; token: string }): Source
   return {
     rows: (view, query, limit) => follow(limit, (page) => readPage(ask, view, query, page)),
     stats: async (query) => read(statsSchema, await ask(query.org, "stats", parametersOf(query))),
+    async simulate(query, document) {
+      const body = { ...document, ...parametersOf(query) };
+      return read(simulation, await ask(query.org, "simulate", {}, body));
+    },
   };
 }
 
@@ -73,14 +84,20 @@ export function asking(
   send: (request: Request) => Response | Promise<Response>,
 ): Ask {
   const base = url.href.endsWith("/") ? url.href : `${url.href}/`;
-  return async (org, view, parameters) => {
+  return async (org, view, parameters, body) => {
     const address = new URL(`admin/v1/orgs/${encodeURIComponent(org)}/${view}`, base);
     address.search = new URLSearchParams(parameters).toString();
     const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
-    const response = await send(new Request(address, { headers }));
-    const body: unknown = await response.json().catch(() => null);
-    if (!response.ok) throw new Error(`The proxy answers ${response.status}${detailOf(body)}`);
-    return body;
+    const response = await send(
+      body === undefined ? new Request(address, { headers }) : new Request(address, {
+        method: "POST",
+        headers: { ...headers, "Content-Type": "application/json" },
+        body: JSON.stringify(body),
+      }),
+    );
+    const answer: unknown = await response.json().catch(() => null);
+    if (!response.ok) throw new Error(`The proxy answers ${response.status}${detailOf(answer)}`);
+    return answer;
   };
 }
 
@@ -128,9 +145,15 @@ function read<T>(schema: v.GenericSchema<unknown, T>, body: unknown): T {
   return parsed.output;
 }
 
-const problemSchema = v.object({ detail: v.string() });
+const problemSchema = v.object({
+  detail: v.string(),
+  errors: v.optional(v.array(v.object({ pointer: v.string(), detail: v.string() })), []),
+});
 
 function detailOf(body: unknown): string {
   const parsed = v.safeParse(problemSchema, body);
-  return parsed.success ? `: ${parsed.output.detail.slice(0, 1_000)}` : "";
+  if (!parsed.success) return "";
+  const { detail, errors } = parsed.output;
+  const faults = errors.map(({ pointer, detail }) => `${pointer}: ${detail}`);
+  return `: ${[detail, ...faults].join(" ").slice(0, 1_000)}`;
 }
