@@ -49,8 +49,8 @@ export async function findings(
 
 /** Whether the org's rule `vulnerable` looks at such an advisory at all, whatever the version. */
 function minds({ now }: FindingDeps, { policy, ecosystem, name }: Case, advisory: Advisory) {
-  const any = { ...advisory, ranges: ALL, versions: [] };
-  const [finding] = vulnerable(policy, [releaseOf(ecosystem, name, ANY_VERSION)], any, now());
+  const whole = { ...advisory, ranges: ALL, versions: [] };
+  const [finding] = vulnerable(policy, [releaseOf(ecosystem, name, ANY_VERSION)], whole, now());
   return finding !== "none";
 }
 
