@@ -2,6 +2,7 @@
 import { html } from "@hono/hono/html";
 import type { ExceptionRequest } from "../policy/store/request.ts";
 import type { AdvisoryState, JudgedFinding, Verdict } from "../policy/types.ts";
+import { askable } from "./askable.ts";
 import { page } from "./page.ts";
 
 /** One release and its verdict, as the JSON answer has it. */
@@ -52,14 +53,18 @@ export function requestState(request: ExceptionRequest): RequestState {
 
 export const EXPLANATION_TYPES = ["application/json", "text/html", "text/plain"] as const;
 
+/** Where one version is explained; null: where nothing can be asked for anyway. */
+type AddressOf = ((version: string) => string) | null;
+
 /** The answer in the form asked for. */
 export function present(
   explanation: Explanation,
-  { type, status, curl, extra }: {
+  { type, status, curl, addressOf, extra }: {
     type: (typeof EXPLANATION_TYPES)[number];
     status: number;
     /** Flags of a `curl` that asks for an exception as the same client. */
     curl: string;
+    addressOf: AddressOf;
     extra?: Readonly<Record<string, string>>;
   },
 ): Response | Promise<Response> {
@@ -72,9 +77,10 @@ export function present(
   if (type === "application/json") return Response.json(explanation, { status, headers });
   if (type === "text/html") {
     const forms = canAsk(explanation);
-    return page(asPage(explanation, { refused: status === 403 }), { status, headers, forms });
+    const refused = status === 403;
+    return page(asPage(explanation, { refused, addressOf }), { status, headers, forms });
   }
-  return new Response(asText(explanation, curl), {
+  return new Response(asText(explanation, { curl, addressOf }), {
     status,
     headers: { "content-type": "text/plain; charset=utf-8", ...headers },
   });
@@ -114,7 +120,20 @@ export function requestLine({ status, at, expires, decided }: RequestState): str
   return `${asked}: ${status} by ${by}${end}${comment === null ? "." : `: ${comment}`}`;
 }
 
-function asText(explanation: Explanation, curl: string): string {
+/** Where to ask, said of a package as a whole: of its newest version that can be asked for. */
+function whereToAsk(explanation: Explanation, addressOf: AddressOf): string[] {
+  if (explanation.exception !== undefined || addressOf === null) return [];
+  const first = explanation.versions.find((entry) =>
+    entry.verdict === "deny" && askable({ ...explanation, versions: [entry] }).can
+  );
+  if (first === undefined) return [];
+  return [`To ask for an exception, see one version: ${addressOf(first.version)}`];
+}
+
+function asText(
+  explanation: Explanation,
+  { curl, addressOf }: { curl: string; addressOf: AddressOf },
+): string {
   const { exception } = explanation;
   const { purl, org, versions } = explanation;
   return [
@@ -124,7 +143,7 @@ function asText(explanation: Explanation, curl: string): string {
     ...(exception?.request == null ? [] : [requestLine(exception.request)]),
     ...(canAsk(explanation)
       ? [`To ask for an exception: curl${curl} --data-urlencode 'reason=...' '${exception?.ask}'`]
-      : []),
+      : whereToAsk(explanation, addressOf)),
     "",
   ].join("\n");
 }
@@ -136,7 +155,10 @@ function line(entry: Explained): string {
   return ["allowed", ...when, ...waivers(entry)].join(", ");
 }
 
-function asPage(explanation: Explanation, { refused }: { refused: boolean }) {
+function asPage(
+  explanation: Explanation,
+  { refused, addressOf }: { refused: boolean; addressOf: AddressOf },
+) {
   const { purl, org, policy, versions, exception } = explanation;
   return {
     title: `Why: ${purl}`,
@@ -160,7 +182,9 @@ function asPage(explanation: Explanation, { refused }: { refused: boolean }) {
           </tr>
         </thead>
         <tbody>
-          ${versions.map(row)}
+          ${versions.map((entry) =>
+            row(entry, exception === undefined ? addressOf?.(entry.version) ?? null : null)
+          )}
         </tbody>
       </table>
       ${exception?.request == null
@@ -185,11 +209,15 @@ const ASK = html`
 
 const WORDS = { allow: "allowed", warn: "allowed, with a warning", deny: "withheld" } as const;
 
-function row(entry: Explained) {
+/** @param address of the version's own page, where an exception can be asked for; null: this is it */
+function row(entry: Explained, address: string | null) {
   const { verdict, code, reason, published, filename, version } = entry;
+  const name = filename ?? version;
   return html`
     <tr class="${verdict}">
-      <td>${filename ?? version}</td>
+      <td>${address === null || verdict !== "deny"
+        ? name
+        : html`<a href="${address}">${name}</a>`}</td>
       <td class="verdict">${WORDS[verdict]}</td>
       <td>${code === null ? waivers(entry).join(", ") : html`<code>${code}</code>: ${reason}`}</td>
       <td title="${published ?? ""}">${published?.slice(0, 10) ?? "unknown"}</td>

@@ -67,6 +67,11 @@ export async function serveWhy(
       status: withheld === null ? 200 : 403,
       extra: staleHeaders(staleMs),
       curl: curlFlags(policy, identity),
+      addressOf: identity.before !== null ? null : (version) =>
+        whyAddress(
+          { identity },
+          purl(wanted.ecosystem.versions.purlType, explanation.package, version),
+        ),
     });
   } catch (error) {
     if (error instanceof NameRefused) {

@@ -154,13 +154,25 @@ Deno.test("the page has a form and the text a line where something can be asked 
     const page = await given.get(path, HTML);
     assert.match(page.headers.get("content-security-policy") ?? "", /form-action 'none'/);
     assert.doesNotMatch(await page.text(), /<form/, path);
-    assert.doesNotMatch(await (await given.get(path)).text(), /To ask/, path);
+    assert.doesNotMatch(await (await given.get(path)).text(), /To ask.*curl/, path);
   }
   await given.post(YOUNG);
   const asked = await given.get(YOUNG, HTML);
   const html = await asked.text();
   assert.doesNotMatch(html, /<form/);
   assert.match(html, /nobody has decided yet/);
+});
+
+Deno.test("a package as a whole leads to its withheld versions, where one can ask", async () => {
+  await using given = await world();
+  const address = "https://packages.example/o-acme/u-alice/why/pkg:npm/left@1.";
+  const lines = (await (await given.get("/o-acme/u-alice/why/pkg:npm/left")).text()).trim().split(
+    "\n",
+  );
+  assert.equal(lines.at(-1), `To ask for an exception, see one version: ${address}1.0`);
+  const html = await (await given.get("/o-acme/u-alice/why/pkg:npm/left", HTML)).text();
+  const links = [...html.matchAll(/<td><a href="([^"]+)">/g)].map(([, href]) => href);
+  assert.deepEqual(links, [`${address}2.0`, `${address}1.0`]);
 });
 
 Deno.test("the line for curl names the token or the user where the org asks for one", async () => {
