@@ -1,6 +1,6 @@
 /** Cargo.lock, versions 1 to 4: https://doc.rust-lang.org/cargo/guide/cargo-toml-vs-cargo-lock.html. */
-import { Collector, type Locked, LockfileInvalid, shown, shownAddress } from "./locked.ts";
-import { lineOf, type Members, object, objects, text } from "./members.ts";
+import { Collector, type Locked, LockfileInvalid, shownAddress } from "./locked.ts";
+import { lineOf, type Members, object, objects, text, word } from "./members.ts";
 
 const KNOWN = [1, 2, 3, 4];
 
@@ -13,7 +13,9 @@ export function readCargoLock(root: Members): Locked {
   // The first two do not say which they are.
   const version = root.version ?? ("metadata" in root ? 1 : 2);
   if (!KNOWN.some((known) => known === version)) {
-    throw new LockfileInvalid(`Its version is ${shown(String(version))}; known are 1 to 4`);
+    throw new LockfileInvalid(
+      `Its version is ${JSON.stringify(word(root, "version"))}; known are 1 to 4`,
+    );
   }
   const collector = new Collector();
   const checksums = object(root, "metadata") ?? {};

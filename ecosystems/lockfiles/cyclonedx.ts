@@ -1,6 +1,6 @@
 /** CycloneDX as JSON: https://cyclonedx.org/docs/latest/json/. */
 import { Collector, type Locked, shown } from "./locked.ts";
-import { lineOf, type Members, object, objects, text } from "./members.ts";
+import { lineOf, type Members, object, objects, text, word } from "./members.ts";
 import { addSbomPurl } from "./purls.ts";
 
 export function isCycloneDx(root: Members): boolean {
@@ -19,7 +19,7 @@ export function readCycloneDx(root: Members): Locked {
     addComponent(collector, next);
     waiting.push(...objects(next, "components").reverse());
   }
-  return collector.locked(`CycloneDX ${shown(String(root.specVersion ?? ""), 10)}`.trimEnd());
+  return collector.locked(`CycloneDX ${word(root, "specVersion")}`);
 }
 
 function addComponent(collector: Collector, component: Members): void {

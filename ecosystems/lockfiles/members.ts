@@ -58,6 +58,12 @@ export function linesOf(items: readonly unknown[]): readonly number[] {
   return Array.isArray(lines) ? lines : [];
 }
 
+/** A version as text, whichever way it is written; "": none. */
+export function word(of: Members, key: string): string {
+  const value = Object.hasOwn(of, key) ? of[key] : undefined;
+  return typeof value === "string" || typeof value === "number" ? shown(String(value), 20) : "";
+}
+
 function optional<T>(
   of: Members,
   key: string,

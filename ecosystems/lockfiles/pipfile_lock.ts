@@ -1,6 +1,6 @@
 /** Pipfile.lock: https://pipenv.pypa.io/en/latest/pipfile.html; each member but `_meta` is a group. */
-import { Collector, type Locked, shown } from "./locked.ts";
-import { isMembers, lineOf, list, type Members, object, table, text } from "./members.ts";
+import { Collector, type Locked } from "./locked.ts";
+import { isMembers, lineOf, list, type Members, object, table, text, word } from "./members.ts";
 import { addPython, fromElsewhere } from "./python_release.ts";
 
 const META = "_meta";
@@ -17,8 +17,7 @@ export function readPipfileLock(root: Members): Locked {
     if (group === META) continue;
     for (const [name, entry] of table(root, group)) addPackage(collector, name, entry);
   }
-  const version = object(root, META)?.["pipfile-spec"];
-  return collector.locked(`Pipfile.lock ${shown(String(version))}`);
+  return collector.locked(`Pipfile.lock ${word(object(root, META) ?? {}, "pipfile-spec")}`);
 }
 
 function addPackage(collector: Collector, name: string, entry: Members): void {

@@ -1,6 +1,6 @@
 /** pylock.toml: https://packaging.python.org/en/latest/specifications/pylock-toml/. */
 import { Collector, type Locked, shown, shownAddress } from "./locked.ts";
-import { isMembers, list, type Members, object, objects, text } from "./members.ts";
+import { isMembers, list, type Members, object, objects, text, word } from "./members.ts";
 import { addPython, named } from "./python_release.ts";
 
 export function isPylock(root: Members): boolean {
@@ -24,7 +24,7 @@ export function readPylock(root: Members): Locked {
       .map((sha256) => `sha256:${sha256}`);
     addPython(collector, { name, version: text(entry, "version"), line, hashes });
   }
-  return collector.locked(`pylock.toml ${root["lock-version"]}`);
+  return collector.locked(`pylock.toml ${word(root, "lock-version")}`);
 }
 
 function fromElsewhere(entry: Members): string | null {

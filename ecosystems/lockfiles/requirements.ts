@@ -23,8 +23,8 @@ interface Logical {
 export function isRequirements(text: string): boolean {
   let named = false;
   for (const { text: line } of logicalLines(text)) {
-    if (EDITABLE.test(line) || FILE_OPTION.test(line) || isAddress(line)) named = true;
-    else if (SETTING.test(line)) continue;
+    if (EDITABLE.test(line) || FILE_OPTION.test(line)) named = true;
+    else if (SETTING.test(line) || isAddress(line)) continue;
     else if (parts(line) === null) return false;
     else named ||= PIN.test(parts(line)?.specifiers ?? "");
   }
@@ -60,7 +60,8 @@ function addLine(collector: Collector, { text, line }: Logical): void {
 /** `name @ https://…`, an address or a path alone. */
 function isAddress(text: string): boolean {
   return /^[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s/.test(text) ||
-    /^(?:[a-z][a-z0-9+.-]*:|\.{0,2}\/|\.$)/i.test(text) || /^\S+\.(?:whl|tar\.gz|zip)$/.test(text);
+    /^(?:[a-z][a-z0-9+.-]*:\/\/|file:|[a-z]:\\|\.{0,2}\/|\.$)/i.test(text) ||
+    /^\S+\.(?:whl|tar\.gz|zip)$/.test(text);
 }
 
 function skipAddress(collector: Collector, text: string): void {
@@ -93,7 +94,8 @@ function logicalLines(text: string): Logical[] {
     const goesOn = !comment && line.endsWith("\\") && i < physical.length - 1;
     pieces.push(goesOn ? line.slice(0, -1) : comment ? "" : line);
     if (goesOn) return;
-    const whole = pieces.join(" ").replace(/(?:^|\s)#.*$/s, "").trim();
+    // One blank for many: no pattern here has to try how to share them out.
+    const whole = pieces.join(" ").replace(/\s+/g, " ").replace(/(?:^| )#.*$/, "").trim();
     if (whole !== "") found.push({ text: whole, line: start });
     pieces = [];
   });

@@ -1,6 +1,6 @@
 /** uv.lock: https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile. */
 import { Collector, type Locked, shown } from "./locked.ts";
-import { isMembers, list, type Members, object, objects, text } from "./members.ts";
+import { isMembers, list, type Members, object, objects, text, word } from "./members.ts";
 import { addPython, fromElsewhere, hashesOf, named } from "./python_release.ts";
 
 export function isUvLock(root: Members): boolean {
@@ -22,7 +22,7 @@ export function readUvLock(root: Members): Locked {
     const files = [...sdist === undefined ? [] : [sdist], ...list(entry, "wheels") ?? []];
     addPython(collector, { name, version: text(entry, "version"), line, hashes: hashesOf(files) });
   }
-  return collector.locked(`uv.lock ${root.version}`);
+  return collector.locked(`uv.lock ${word(root, "version")}`);
 }
 
 function ofProject(source: Members): string | null {
