@@ -11,6 +11,7 @@ import { openJournal } from "./policy/store/journal.ts";
 import { keys } from "./policy/store/keys.ts";
 import { withLease } from "./policy/store/leases.ts";
 import { openLifts } from "./policy/store/lifts.ts";
+import { migrate } from "./policy/store/migrations.ts";
 import { openPolicies } from "./policy/store/policies.ts";
 import { openRecords } from "./policy/store/records.ts";
 import { openRefusalNews } from "./policy/store/refusal_news.ts";
@@ -24,8 +25,9 @@ import { readSettings, SettingError } from "./routes/settings.ts";
 import { warmUp } from "./routes/warm_up.ts";
 import { wire } from "./routes/wire.ts";
 
-/** Deno Deploy kills 5 s after it asked. */
-const SHUTDOWN_MS = 4_000;
+/** How long what is under way may take to end; others kill after 10 s, Deno Deploy after 5 s. */
+const DRAIN_MS = 8_000;
+const DRAIN_ON_DEPLOY_MS = 4_000;
 
 const settings = settingsOrExit();
 const kv = await orExit(
@@ -33,6 +35,10 @@ const kv = await orExit(
   () => Deno.openKv(settings.kvUrl),
 );
 const now = () => Date.now();
+await orExit(
+  "Cannot use the database (KV_URL)",
+  () => migrate(kv, { now, holder: crypto.randomUUID() }),
+);
 const root = await orExit(
   "Cannot use the database (KV_URL)",
   () => ensureRootToken(kv, { configured: settings.adminToken, now }),
@@ -162,13 +168,19 @@ const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
 let stopping = false;
 for (const signal of signals) Deno.addSignalListener(signal, stop);
 
-/** What is under way gets a moment; a stalled download would take for ever, and whoever asks twice means it. */
-function stop() {
+/**
+ * No new connections; what is under way gets a moment. A stalled download would
+ * take for ever, and whoever asks twice means it. What webhooks have not been
+ * told of waits in the database.
+ */
+async function stop() {
   if (stopping) Deno.exit(0);
   stopping = true;
+  setTimeout(() => Deno.exit(0), listen === undefined ? DRAIN_ON_DEPLOY_MS : DRAIN_MS);
   void webhooks().then((it) => it.close(), report);
-  setTimeout(() => Deno.exit(0), SHUTDOWN_MS);
-  server.shutdown().finally(() => Deno.exit(0));
+  await server.shutdown().catch(report);
+  await deps.refusalNews.settled();
+  Deno.exit(0);
 }
 
 /** A body that broke off was logged where it broke; the connection is closed by the runtime. */

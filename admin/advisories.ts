@@ -2,6 +2,7 @@
 // deno-lint-ignore-file no-console -- the terminal is this file's
 import { ECOSYSTEMS } from "../ecosystems/mod.ts";
 import { AdvisoryStore, type BulkHead } from "../policy/store/advisories.ts";
+import { checkVersion } from "../policy/store/migrations.ts";
 import { importAdvisories } from "./advisories/import.ts";
 import { visible } from "./formats.ts";
 
@@ -28,6 +29,7 @@ async function advisories(args: readonly string[]): Promise<number> {
   try {
     const kv = await Deno.openKv(Deno.env.get("KV_URL") || undefined);
     try {
+      await checkVersion(kv);
       const store = new AdvisoryStore(kv, TIMEOUT_MS);
       if (command === "import") await load(store, path);
       else await status(store);

@@ -2,6 +2,7 @@
 // deno-lint-ignore-file no-console -- the terminal is this file's
 import { SCHEMES } from "../ecosystems/mod.ts";
 import { parseDuration } from "../policy/duration.ts";
+import { checkVersion } from "../policy/store/migrations.ts";
 import { openRecords } from "../policy/store/records.ts";
 import { visible } from "./formats.ts";
 import { type Arguments, HELP, readArguments, UsageError } from "./query/arguments.ts";
@@ -43,6 +44,7 @@ async function run(read: Arguments): Promise<void> {
   const kv = await Deno.openKv(Deno.env.get("KV_URL") || undefined);
   let local: Ask | undefined;
   try {
+    await checkVersion(kv);
     const records = openRecords(kv, { schemes: SCHEMES, now: Date.now, retentionMs });
     const ask: Ask = async (...question) => {
       // Most questions are of installs, and need nothing of the API.
