@@ -19,7 +19,7 @@ export interface Options {
   readonly write: boolean;
 }
 
-const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
 /** Throws on flags that cannot be. */
 export function readArguments(args: readonly string[]): Options {

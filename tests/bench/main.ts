@@ -7,6 +7,7 @@ import { loadTool, versionOf } from "./load.ts";
 import { drawCurves } from "./curves.ts";
 import { describeMachine } from "./machine.ts";
 import { installVerdaccio } from "./peers.ts";
+import { advisories } from "./points/advisories.ts";
 import { again } from "./points/again.ts";
 import { check } from "./points/check.ts";
 import { cold } from "./points/cold.ts";
@@ -30,6 +31,7 @@ const POINTS: readonly Point[] = [
   records,
   startUp,
   check,
+  advisories,
   growth,
   install,
 ];

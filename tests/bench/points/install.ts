@@ -11,7 +11,7 @@ import { inTurns, median, medians } from "../rounds.ts";
 import { ratioRow, type Row } from "../row.ts";
 import { World } from "../world.ts";
 
-interface Kind {
+export interface Kind {
   readonly label: string;
   readonly command: readonly string[];
   readonly locked: boolean;
@@ -43,7 +43,7 @@ export const install: Point = {
   },
 };
 
-function kinds(): Kind[] {
+export function kinds(): Kind[] {
   const pnpm = NPM_CLIENTS.find(({ name }) => name === "pnpm");
   const found: Kind[] = versionOf("npm", ["--version"]) === null ? [] : [
     {
@@ -151,12 +151,12 @@ async function measure(
 }
 
 /** The project, with everything made that its install asks for at this address. */
-async function treeOf(base: string, size: number): Promise<TreeProject> {
+export async function treeOf(base: string, size: number): Promise<TreeProject> {
   return await (await fetch(`${base}-/bench/tree/${size}`)).json();
 }
 
 /** Seconds. Throws if the client fails. */
-async function run(
+export async function run(
   { label, command, locked, files = {} }: Kind,
   { base, project, world }: { base: string; project: TreeProject; world: World },
 ): Promise<number> {
