@@ -76,7 +76,7 @@ const deps = wire({
   tokens,
   records,
   admin: lazily(async () => {
-    const { createAdmin } = await import("./admin/app.ts");
+    const { createAdmin, openSignIn } = await import("./admin/app.ts");
     return createAdmin({
       policies,
       tokens,
@@ -86,6 +86,9 @@ const deps = wire({
       requests,
       exceptions,
       packages: packageReader(() => deps),
+      signIn: settings.oidc === null
+        ? null
+        : openSignIn(kv, { ...settings, settings: settings.oidc, now, journal }),
       schemes: SCHEMES,
       now,
       report,

@@ -16,10 +16,14 @@ import { Problem, problemResponse, toProblem } from "./problem.ts";
 import { REQUEST_ENDPOINTS } from "./requests.ts";
 import { SBOM_ENDPOINTS } from "./sbom.ts";
 import { policySchemas } from "./schemas.ts";
+import { SESSION_ENDPOINTS } from "./sessions.ts";
+import { redirect } from "./sign_in/mod.ts";
+import { addPages } from "./sign_in/pages.ts";
 import { simulateEndpoints } from "./simulate.ts";
 import { TOKEN_ENDPOINTS } from "./tokens.ts";
 
 export type { AdminDeps } from "./endpoint.ts";
+export { openSignIn } from "./sign_in/open.ts";
 
 /**
  * The API as an app of its own. Its paths are whole (`/admin/v1/orgs`), so a
@@ -40,6 +44,7 @@ export function createAdmin(deps: AdminDeps): Hono {
     ...SBOM_ENDPOINTS,
     ...REQUEST_ENDPOINTS,
     ...BREAK_GLASS_ENDPOINTS,
+    ...(deps.signIn ? SESSION_ENDPOINTS : []),
     {
       method: "GET",
       path: "/admin/openapi.json",
@@ -47,7 +52,7 @@ export function createAdmin(deps: AdminDeps): Hono {
       summary: "This description",
       access: "public",
       answers: { 200: { description: "OpenAPI 3.1" } },
-      handle: () => json(document ??= describe(endpoints, schemas)),
+      handle: () => json(document ??= describe(endpoints, schemas, { signIn: !!deps.signIn })),
     },
   ];
   let document: Record<string, unknown> | undefined;
@@ -63,6 +68,7 @@ export function createAdmin(deps: AdminDeps): Hono {
       });
     });
   }
+  addPages(app, { signIn: deps.signIn ?? null, report: (error) => deps.report?.(error) });
   app.notFound(() =>
     problemResponse(new Problem("not_found", "See /admin/openapi.json for what there is."))
   );
@@ -76,15 +82,21 @@ function reported(error: unknown, deps: AdminDeps): Problem {
   return problem;
 }
 
-/** People at browsers get a page where the route has one, also when something fails. */
+/**
+ * People at browsers get a page where the route has one, also when something
+ * fails; whoever has to be known first is sent to sign in.
+ */
 async function answer(endpoint: Endpoint, c: HonoContext, deps: AdminDeps): Promise<Response> {
-  const { form } = endpoint;
-  if (form === undefined) return await run(endpoint, c, deps);
+  const request = c.req.raw;
   try {
     return await run(endpoint, c, deps);
   } catch (error) {
-    if (!wantsPage(c.req.raw)) throw error;
-    return await form.failed(reported(error, deps));
+    if (!wantsPage(request)) throw error;
+    const unknown = error instanceof Problem && error.code === "unauthorized";
+    const bare = request.method === "GET" && !request.headers.has("authorization");
+    if (deps.signIn && unknown && bare) return redirect(deps.signIn.linkTo(request));
+    if (endpoint.form === undefined) throw error;
+    return await endpoint.form.failed(reported(error, deps));
   }
 }
 
@@ -96,6 +108,7 @@ async function run(endpoint: Endpoint, c: HonoContext, deps: AdminDeps): Promise
     access: endpoint.access,
     org,
     tokens: deps.tokens,
+    signIn: deps.signIn ?? null,
   });
   if (endpoint.path.includes("{org}") && !isOrgName(org)) {
     throw new Problem(

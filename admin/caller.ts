@@ -1,19 +1,26 @@
 /** Who calls the API, and what they may do. */
+import { EVERY_ORG, type Grant, roleIn } from "../policy/grants.ts";
+import type { Session } from "../policy/store/sessions.ts";
 import { ANY_ORG } from "../policy/store/tokens.ts";
 import type { StoredToken, Tokens } from "../policy/store/types.ts";
 import type { Role } from "../policy/types.ts";
+import { checkCsrf } from "./csrf.ts";
 import type { Access } from "./endpoint.ts";
 import { Problem } from "./problem.ts";
+import type { SignIn } from "./sign_in/mod.ts";
 
 export interface Caller {
   /** For `by` of what is changed. */
   readonly user: string;
-  /** null: any. */
-  readonly org: string | null;
+  /** The orgs they may act for; null: any. */
+  readonly orgs: readonly string[] | null;
+  /** In the org of the path; where it names none, their most. */
   readonly role: Role | null;
+  /** Set where they came by a browser's cookie instead of a token. */
+  readonly session: Session | null;
 }
 
-const NOBODY: Caller = { user: "", org: null, role: null };
+const NOBODY: Caller = { user: "", orgs: [], role: null, session: null };
 
 /** `client` is for registries alone. */
 const RANK: Readonly<Record<Role, number>> = { client: 0, viewer: 1, editor: 2, admin: 3 };
@@ -24,27 +31,56 @@ const NEEDED: Readonly<Record<Exclude<Access, "public">, number>> = {
   admin: 3,
 };
 
+export interface Admission {
+  readonly access: Access;
+  /** Of the path; `""`: none. */
+  readonly org: string;
+  readonly tokens: Tokens;
+  /** null: tokens alone count. */
+  readonly signIn: SignIn | null;
+}
+
 /**
- * Finds the caller and checks that they may use a route.
- * @param org of the path; `""`: none
+ * Finds the caller, by token or else by session, and checks that they may use a
+ * route. What a session changes takes a CSRF proof. Public routes learn whose
+ * session it is, if any, and no role.
  */
-export async function admit(
-  request: Request,
-  { access, org, tokens }: { access: Access; org: string; tokens: Tokens },
-): Promise<Caller> {
-  if (access === "public") return NOBODY;
-  const caller = toCaller(await authenticate(request, tokens));
+export async function admit(request: Request, admission: Admission): Promise<Caller> {
+  const { access, org, tokens, signIn } = admission;
+  const byCookie = signIn !== null && !request.headers.has("authorization");
+  const session = byCookie ? await signIn.sessionOf(request) : null;
+  if (access === "public") {
+    return session === null ? NOBODY : { ...NOBODY, user: session.user, session };
+  }
+  if (session !== null && signIn !== null) {
+    checkCsrf(request, { session, origin: new URL(signIn.base(request)).origin });
+  }
+  const caller = session === null
+    ? toCaller(await authenticate(request, tokens))
+    : ofSession(session, org);
+  const whose = session === null ? "the token's" : "yours";
   const rank = caller.role === null ? -1 : RANK[caller.role];
   if (rank < NEEDED[access]) {
-    throw new Problem(
-      "forbidden",
-      `This takes the role ${access === "any" ? "viewer" : access}; the token's is ${caller.role}.`,
-    );
+    const needed = access === "any" ? "viewer" : access;
+    throw new Problem("forbidden", `This takes the role ${needed}; ${whose} is ${caller.role}.`);
   }
-  if (org !== "" && caller.org !== null && caller.org !== org) {
+  if (org !== "" && caller.orgs !== null && !caller.orgs.includes(org)) {
     throw new Problem("forbidden", "The token is for another org.");
   }
   return caller;
+}
+
+function ofSession(session: Session, org: string): Caller {
+  const { user, grants } = session;
+  const role = org === "" ? mostOf(grants) : roleIn(grants, org);
+  if (role === null) throw new Problem("forbidden", "You have no access to this org.");
+  const any = grants.some((grant) => grant.org === EVERY_ORG);
+  return { user, orgs: any ? null : grants.map((grant) => grant.org), role, session };
+}
+
+function mostOf(grants: readonly Grant[]): Role | null {
+  const roles = grants.map(({ role }) => role).sort((a, b) => RANK[b] - RANK[a]);
+  return roles[0] ?? null;
 }
 
 async function authenticate(request: Request, tokens: Tokens): Promise<StoredToken> {
@@ -70,5 +106,5 @@ function challenge(more: string) {
 }
 
 function toCaller({ user, org, role }: StoredToken): Caller {
-  return { user, org: org === ANY_ORG || role === "admin" ? null : org, role };
+  return { user, orgs: org === ANY_ORG || role === "admin" ? null : [org], role, session: null };
 }

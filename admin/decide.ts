@@ -47,7 +47,12 @@ interface Link {
 export async function approvalPage(context: Context, link: Link): Promise<Response> {
   const request = await linked(context, link);
   if (request.status !== "open") throw closed(request);
-  return requestPage(request);
+  return requestPage(request, { session: context.caller.session, signIn: signInOf(context) });
+}
+
+/** Where somebody without a token may sign in first; null: nowhere. */
+function signInOf({ deps, request }: Context): string | null {
+  return deps.signIn?.linkTo(request) ?? null;
 }
 
 /** As `decide`, where the link has to be good as well. */

@@ -1,21 +1,28 @@
 /** What an approver sees of a request for an exception. */
 import { html } from "@hono/hono/html";
 import type { ExceptionRequest } from "../policy/store/request.ts";
+import type { Session } from "../policy/store/sessions.ts";
 import type { FormUse } from "./endpoint.ts";
 import { withFormToken } from "./forms.ts";
 import { page } from "./page.ts";
 import { problemResponse } from "./problem.ts";
 
+export interface Approver {
+  /** null: they give a token. */
+  readonly session: Session | null;
+  /** Where they can sign in instead; null: nowhere. */
+  readonly signIn: string | null;
+}
+
 /** The facts, and a form that posts to the very address of the page. */
-export function requestPage(request: ExceptionRequest): Promise<Response> {
+export function requestPage(request: ExceptionRequest, approver: Approver): Promise<Response> {
   return page({
     title: `Exception for ${request.purl}`,
     body: html`
       <h1>Let ${request.purl} through?</h1>
       ${facts(request)}
       <form method="post">
-        <label for="token">Your token <small>of the role editor</small></label>
-        <input id="token" name="token" type="password" autocomplete="off">
+        ${credentials(approver)}
         <label for="days">Days it lasts <small>the policy's usual time if left empty</small></label>
         <input id="days" name="days" type="number" min="1" step="1">
         <label for="comment">Comment <small>for whoever asked</small></label>
@@ -25,6 +32,20 @@ export function requestPage(request: ExceptionRequest): Promise<Response> {
       </form>
     `,
   });
+}
+
+function credentials({ session, signIn }: Approver) {
+  if (session !== null) {
+    return html`
+      <p>You are signed in as ${session.user}.</p>
+      <input type="hidden" name="csrf" value="${session.csrf}">
+    `;
+  }
+  const instead = signIn === null ? "" : html`, or <a href="${signIn}">sign in</a>`;
+  return html`
+    <label for="token">Your token <small>of the role editor${instead}</small></label>
+    <input id="token" name="token" type="password" autocomplete="off">
+  `;
 }
 
 export function decidedPage(request: ExceptionRequest): Promise<Response> {

@@ -7,6 +7,7 @@ import type { Audit, Policies, Records, Tokens } from "../policy/store/types.ts"
 import type { Role, VersionSchemes } from "../policy/types.ts";
 import { Problem } from "./problem.ts";
 import type { Caller } from "./caller.ts";
+import type { SignIn } from "./sign_in/mod.ts";
 import type { PackageReader } from "./simulation.ts";
 
 export interface AdminDeps {
@@ -18,6 +19,8 @@ export interface AdminDeps {
   readonly packages: PackageReader;
   readonly requests: Requests;
   readonly exceptions: Exceptions;
+  /** Absent or null: people use tokens, as programs do. */
+  readonly signIn?: SignIn | null;
   readonly schemes: VersionSchemes;
   /** Unix ms. */
   readonly now: () => number;

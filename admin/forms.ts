@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { PolicyInvalid } from "../policy/store/errors.ts";
 import { pointerOf } from "../policy/tree.ts";
+import { CSRF_HEADER } from "./csrf.ts";
 import { Problem } from "./problem.ts";
 
 const FORM = "application/x-www-form-urlencoded";
@@ -14,14 +15,17 @@ export function isForm(request: Request): boolean {
 }
 
 /**
- * The request with a form's field `token` as its Authorization, since a form
- * can send no header. Throws Problem: 401, 413.
+ * The request with a form's field `token` as its Authorization and `csrf` as
+ * its X-CSRF-Token, since a form can send no header. Throws Problem: 401, 413.
  */
 export async function withFormToken(request: Request): Promise<Request> {
   if (request.method === "GET" || !isForm(request)) return request;
   const body = await boundedText(request);
   const headers = new Headers(request.headers);
-  const token = new URLSearchParams(body).get("token")?.trim() ?? "";
+  const fields = new URLSearchParams(body);
+  const csrf = fields.get("csrf") ?? "";
+  if (/^[\x21-\x7e]+$/.test(csrf) && !headers.has(CSRF_HEADER)) headers.set(CSRF_HEADER, csrf);
+  const token = fields.get("token")?.trim() ?? "";
   if (token !== "" && !headers.has("authorization")) {
     if (!/^[\x21-\x7e]+$/.test(token)) {
       throw new Problem("unauthorized", "The token is unknown or has expired.");

@@ -4,6 +4,7 @@ import type * as v from "valibot";
 import { ORG_NAME } from "../policy/names.ts";
 import type { Answer, Endpoint } from "./endpoint.ts";
 import * as schemas from "./schemas.ts";
+import { SESSION_COOKIE } from "./sign_in/cookies.ts";
 import type { PolicySchemas } from "./schemas.ts";
 import { simulation } from "./simulation_summary.ts";
 
@@ -12,7 +13,12 @@ type Json = Record<string, unknown>;
 /** Whoever may call a route can meet these. */
 const ALWAYS = [400, 401, 403, 500, 503] as const;
 
-export function describe(endpoints: readonly Endpoint[], policySchemas: PolicySchemas): Json {
+/** @param signIn whether people can sign in, besides tokens */
+export function describe(
+  endpoints: readonly Endpoint[],
+  policySchemas: PolicySchemas,
+  { signIn }: { signIn: boolean },
+): Json {
   const definitions = {
     Policy: policySchemas.document,
     PolicyRevision: policySchemas.revision,
@@ -69,11 +75,20 @@ export function describe(endpoints: readonly Endpoint[], policySchemas: PolicySc
       schemas: optionalWhereDefault(toJsonSchemaDefs(definitions, config)),
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "A token of this proxy" },
+        ...(signIn ? { session: SESSION_SCHEME } : {}),
       },
     },
-    security: [{ token: [] }],
+    security: [{ token: [] }, ...(signIn ? [{ session: [] }] : [])],
   };
 }
+
+const SESSION_SCHEME = {
+  type: "apiKey",
+  in: "cookie",
+  name: SESSION_COOKIE,
+  description: "Set by signing in at /admin/sign-in. What changes something also takes the " +
+    "session's csrf (`GET /admin/v1/sessions`) as X-CSRF-Token, and has to come from this origin",
+};
 
 function operation(endpoint: Endpoint, inline: (schema: v.GenericSchema) => Json): Json {
   const { id, summary, access, body, answers, faults = [] } = endpoint;

@@ -12,7 +12,7 @@ export const ORG_ENDPOINTS: readonly Endpoint[] = [{
     const policies = new Set(await deps.policies.orgs());
     const tokens = new Set(await deps.tokens.orgs());
     const items = [...policies.union(tokens)]
-      .filter((org) => caller.org === null || caller.org === org)
+      .filter((org) => caller.orgs === null || caller.orgs.includes(org))
       .sort()
       .map((org) => ({ org, policy: policies.has(org), tokens: tokens.has(org) }));
     return json({ items, cursor: null });

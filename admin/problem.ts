@@ -1,4 +1,5 @@
 /** Every error the API answers with (RFC 9457), in one table. */
+import { IssuerUnavailable } from "../ecosystems/issuers/client.ts";
 import {
   CursorInvalid,
   type Fault,
@@ -26,6 +27,7 @@ const PROBLEMS = {
   policy_unreadable: { status: 500, title: "The stored policy cannot be read" },
   internal: { status: 500, title: "The proxy failed" },
   store_unavailable: { status: 503, title: "The store does not answer" },
+  provider_unavailable: { status: 503, title: "The provider of identities does not answer" },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -71,6 +73,11 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof StoreUnavailable) {
     return new Problem("store_unavailable", "Try again in a moment.", {
       headers: { "Retry-After": "5" },
+    });
+  }
+  if (error instanceof IssuerUnavailable) {
+    return new Problem("provider_unavailable", "The provider of identities does not answer.", {
+      headers: { "Retry-After": "10" },
     });
   }
   if (error instanceof PolicyUnreadable) {

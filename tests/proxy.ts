@@ -1,9 +1,10 @@
 /** A test's whole world in a line: the real app on an in-memory KV, with a clock to move. */
-import { createAdmin } from "../admin/app.ts";
+import { createAdmin, openSignIn } from "../admin/app.ts";
 import { Dispatcher } from "../admin/webhooks/dispatcher.ts";
 import { OsvClient } from "../ecosystems/advisories/client.ts";
 import { Advisories } from "../ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "../ecosystems/mod.ts";
+import type { Resolve } from "../ecosystems/guarded_lookup.ts";
 import type { UpstreamLimits } from "../ecosystems/upstream.ts";
 import { AdvisoryStore } from "../policy/store/advisories.ts";
 import { openAlerts } from "../policy/store/alerts.ts";
@@ -41,6 +42,8 @@ export interface ProxyOptions {
   readonly limits?: Partial<UpstreamLimits>;
   /** Base address of the advisories; absent: nobody is asked. */
   readonly osv?: string;
+  /** How names of the sign-in's provider are resolved. */
+  readonly resolve?: Resolve;
   /** A KV file; default in memory. */
   readonly kvPath?: string;
 }
@@ -95,6 +98,16 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     requests,
     exceptions,
     packages: packageReader(() => deps),
+    signIn: options.settings?.oidc
+      ? openSignIn(kv, {
+        issuerAllow: [],
+        ...options.settings,
+        settings: options.settings.oidc,
+        now,
+        journal,
+        resolve: options.resolve,
+      })
+      : null,
     schemes: SCHEMES,
     now,
   });

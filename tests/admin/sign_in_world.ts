@@ -1,0 +1,69 @@
+/** A proxy that people sign in to, at a provider in process. */
+import { readOidc } from "../../routes/oidc_settings.ts";
+import { type TestProxy, testProxy } from "../proxy.ts";
+import { Browser, HERE } from "./browser.ts";
+import { CLIENT, startProvider, type TestProvider } from "./provider.ts";
+
+export const ALLOWED = "alice@acme.example=acme:editor, @acme.example=acme:viewer, " +
+  "@acme.example=beta:viewer, group:platform=*:admin";
+
+export interface SignInWorld {
+  readonly proxy: TestProxy;
+  readonly provider: TestProvider;
+  browser(): Browser;
+  /** Somebody signed in, with their browser. */
+  signedIn(who: string): Promise<Browser>;
+}
+
+export async function inSignInWorld(
+  work: (world: SignInWorld) => Promise<void>,
+  { allowed = ALLOWED, publicUrl = HERE }: { allowed?: string; publicUrl?: string | null } = {},
+): Promise<void> {
+  await using provider = await startProvider([`${HERE}/admin/callback`]);
+  const person = (name: string, more = {}) =>
+    provider.accounts.set(name, {
+      email: `${name}@acme.example`,
+      email_verified: true,
+      groups: [],
+      ...more,
+    });
+  for (const name of ["alice", "bob"]) person(name);
+  person("root", { groups: ["all", "platform"] });
+  person("eve", { email: "eve@evil.example" });
+  await using proxy = await testProxy({
+    settings: {
+      ...(publicUrl === null ? {} : { publicUrl }),
+      oidc: oidcSettings(provider.issuer, allowed),
+    },
+  });
+  const browser = () => new Browser(proxy);
+  await work({
+    proxy,
+    provider,
+    browser,
+    async signedIn(who) {
+      const mine = browser();
+      provider.who = who;
+      await mine.go("/admin/sign-in");
+      return mine;
+    },
+  });
+}
+
+export function oidcSettings(issuer: string, allowed: string) {
+  const variables = new Map([
+    ["OIDC_ISSUER", issuer],
+    ["OIDC_CLIENT_ID", CLIENT.id],
+    ["OIDC_CLIENT_SECRET", CLIENT.secret],
+    ["OIDC_ALLOWED", allowed],
+  ]);
+  return readOidc((name) => variables.get(name));
+}
+
+/** The session's `csrf`, as a form of its page has it. */
+export async function csrfOf(browser: Browser): Promise<string> {
+  const { text } = await browser.ask("/admin/");
+  return /name="csrf" value="([\w-]{43})"/.exec(text)?.[1] ?? "none";
+}
+
+export const OURS = { "sec-fetch-site": "same-origin", origin: HERE };
