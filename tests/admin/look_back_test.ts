@@ -10,12 +10,22 @@ import { openJournal } from "../../policy/store/journal.ts";
 import { keys } from "../../policy/store/keys.ts";
 import { temporary } from "../process.ts";
 import { type ProxyOptions, testProxy } from "../proxy.ts";
+import { startReceiver } from "../receiver.ts";
 import { startNpmRegistry } from "../registry/npm.ts";
 import { advisory, HAS_FIXTURES, type OsvRecord, recorded, startOsv } from "../registry/osv.ts";
 import { startPypiRegistry } from "../registry/pypi.ts";
 
 const HOUR = 3_600_000;
 const PAGE = v.object({ items: v.array(alertSchema) });
+const MESSAGE = v.object({
+  events: v.array(v.object({
+    org: v.string(),
+    event: v.string(),
+    text: v.string(),
+    link: v.string(),
+    details: v.object({ alert: alertSchema }),
+  })),
+});
 
 async function setting(options: Omit<ProxyOptions, "upstreams"> & { osv?: string } = {}) {
   const npm = startNpmRegistry();
@@ -394,4 +404,28 @@ Deno.test("whoever has lost the lease stops", async () => {
   it.osv.add(MADE_UP.axios);
   const done = await it.later(AbortSignal.abort());
   assert.deepEqual([done.raised, done.ended], [0, "another instance took over"]);
+});
+
+Deno.test("webhooks of the orgs hear of an alert once each, with what an answer needs", async () => {
+  await using receiver = startReceiver();
+  const webhooks = [{ url: receiver.url, events: ["alert"] }];
+  await using it = await setting({
+    settings: { webhookAllow: ["127.0.0.1:*"] },
+    policies: { acme: { webhooks }, globex: { webhooks } },
+  });
+  await handOut(it);
+  it.osv.add(MADE_UP.axios);
+  for (let run = 0; run < 3; run++) {
+    await it.later();
+    await it.proxy.tellWebhooks();
+  }
+  const events = receiver.messages.flatMap(({ text }) => v.parse(MESSAGE, JSON.parse(text)).events);
+  assert.deepEqual(events.map(({ org, event }) => `${org} ${event}`).sort(), [
+    "acme alert",
+    "globex alert",
+  ]);
+  const [{ text, link, details }] = events.filter(({ org }) => org === "acme");
+  assert.match(text, /^axios 1\.14\.1, 0\.30\.4 \(npm\) is malware: MAL-2026-2307\./);
+  assert.equal(link, "https://osv.dev/vulnerability/MAL-2026-2307");
+  assert.deepEqual([details.alert], await it.alerts("acme"));
 });
