@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { parsePolicy } from "../policy/schema.ts";
 import { PolicyUnreadable, PreconditionFailed } from "../policy/store/errors.ts";
 import type { Change, PolicyRevision } from "../policy/store/types.ts";
+import { concealedWebhook } from "../policy/webhooks.ts";
 import { JSON_TYPES, PATCH_TYPES, readJson } from "./body.ts";
 import { type AdminDeps, type Context, type Endpoint, json, noContent } from "./endpoint.ts";
 import { withQuery } from "./endpoint.ts";
@@ -149,19 +150,18 @@ export async function changeOf({ deps, org, caller, request }: Context): Promise
   return current.source === "own" ? { by, ifMatch: current.tag } : { by };
 }
 
-/** Webhook secrets are for those who may set them. */
+/** Webhooks' secrets, and the paths of their addresses, are for those who may set them. */
 function visible(document: unknown, { caller }: Context): unknown {
   if (caller.role !== "viewer") return document;
   const parsed = v.safeParse(WITH_WEBHOOKS, document);
   if (!parsed.success) return document;
-  const webhooks = parsed.output.webhooks.map((webhook) =>
-    webhook.secret === undefined ? webhook : { ...webhook, secret: "(hidden)" }
-  );
-  return { ...parsed.output, webhooks };
+  return { ...parsed.output, webhooks: parsed.output.webhooks.map(concealedWebhook) };
 }
 
 const WITH_WEBHOOKS = v.looseObject({
-  webhooks: v.array(v.looseObject({ secret: v.optional(v.string()) })),
+  webhooks: v.array(
+    v.looseObject({ url: v.optional(v.string()), secret: v.optional(v.string()) }),
+  ),
 });
 
 async function read(context: Context): Promise<Response> {

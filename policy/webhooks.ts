@@ -8,6 +8,8 @@ import type { Webhook, WebhookEvent } from "./types.ts";
 /** What is told to all of them is stored once for each, in one commit. */
 export const MAX_WEBHOOKS = 10;
 
+const HIDDEN = "(hidden)";
+
 /**
  * What is wrong with webhooks that are about to be stored. Checked there and
  * not where documents are read, so that none becomes unreadable when the
@@ -55,4 +57,23 @@ export function webhookId({ url, format = "json", secret }: Webhook): string {
 
 export function wants({ events }: Webhook, event: WebhookEvent): boolean {
   return events === undefined || events.includes(event);
+}
+
+/**
+ * A webhook as those see it who may not set it: without its secret, and of its
+ * address no more than where it is, as the rest is the password of a chat.
+ */
+export function concealedWebhook<W extends { url?: string; secret?: string }>(webhook: W): W {
+  const { url, secret } = webhook;
+  return {
+    ...webhook,
+    ...(url === undefined ? {} : { url: concealedAddress(url) }),
+    ...(secret === undefined ? {} : { secret: HIDDEN }),
+  };
+}
+
+export function concealedAddress(address: string): string {
+  const url = URL.parse(address);
+  if (url === null) return HIDDEN;
+  return `${url.origin}/${url.pathname === "/" && url.search === "" ? "" : HIDDEN}`;
 }

@@ -1,4 +1,5 @@
 /** What the audit log and the webhooks are told of a change of an org's policy. */
+import { concealedAddress } from "../webhooks.ts";
 import { type Difference, differences } from "./document_diff.ts";
 import type { Journal } from "./journal.ts";
 import type { Change } from "./types.ts";
@@ -77,9 +78,8 @@ function sentence(
 /** The log is read by more people than may set the webhooks. */
 function concealed({ pointer, before, after }: Difference): Difference {
   if (!/^\/webhooks(?:\/|$)/.test(pointer)) return { pointer, ...defined({ before, after }) };
-  const whole = pointer.endsWith("/secret");
   const hide = (value: unknown) =>
-    value === undefined ? undefined : whole ? HIDDEN : withoutSecrets(value);
+    value === undefined ? undefined : memberWithoutSecrets(pointer.split("/").at(-1) ?? "", value);
   return { pointer, ...defined({ before: hide(before), after: hide(after) }) };
 }
 
@@ -87,10 +87,15 @@ function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map((
-      [name, member],
-    ) => [name, name === "secret" ? HIDDEN : withoutSecrets(member)]),
+    Object.entries(value).map(([name, member]) => [name, memberWithoutSecrets(name, member)]),
   );
+}
+
+function memberWithoutSecrets(name: string, value: unknown): unknown {
+  if (name === "secret") return HIDDEN;
+  // Its path is the password of a chat.
+  if (name === "url" && typeof value === "string") return concealedAddress(value);
+  return withoutSecrets(value);
 }
 
 function defined({ before, after }: { before: unknown; after: unknown }) {

@@ -224,14 +224,16 @@ Deno.test("history has every revision, newest first: when, by whom, the document
     assert.equal((await call("GET", `${PATH}/history?cursor=x`)).status, 400);
   }));
 
-Deno.test("a viewer does not see the secrets of webhooks", () =>
+Deno.test("a viewer sees neither the secrets of webhooks nor the paths of their addresses", () =>
   inWorld(async ({ call, secrets }) => {
     const webhooks = [{ url: "https://hooks.example/a", secret: "hush" }];
     assert.equal((await call("PUT", PATH, { body: { webhooks } })).status, 201);
     for (const path of [PATH, `${PATH}/history`]) {
       const { text } = await call("GET", path, { token: secrets.viewer });
-      assert(text.includes("hooks.example") && !text.includes("hush"), text);
-      assert((await call("GET", path, { token: secrets.editor })).text.includes("hush"));
+      assert(text.includes("https://hooks.example/(hidden)"), text);
+      assert(!text.includes("hush") && !text.includes("hooks.example/a"), text);
+      const { text: whole } = await call("GET", path, { token: secrets.editor });
+      assert(whole.includes("hush") && whole.includes("https://hooks.example/a"), whole);
     }
   }));
 

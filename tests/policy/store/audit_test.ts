@@ -155,7 +155,7 @@ Deno.test("a lost race is tried again and leaves one line for each change", () =
 Deno.test("secrets of webhooks are in neither the log nor the news", () =>
   inWorld(async ({ policies, kv, lines }) => {
     const webhook = (url: string, secret: string) => ({ url, secret });
-    const [a, b] = ["https://a.example/", "https://b.example/"];
+    const [a, b] = ["https://a.example/services/s3cret", "https://b.example/"];
     const store = (...webhooks: unknown[]) =>
       policies.replace("acme", { webhooks }, { by: "alice" });
     await store(webhook(a, "s3cret-1"));
