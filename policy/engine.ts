@@ -4,6 +4,7 @@ import { securityFixes } from "./advisories/security_fix.ts";
 import { formatInstant } from "./duration.ts";
 import { compileExceptions, type Exceptions } from "./exceptions.ts";
 import { compileIdentity } from "./identities.ts";
+import { compileLimits } from "./limits.ts";
 import { globMatcher, parsePattern } from "./pattern.ts";
 import { publishedUntil } from "./rules/freeze.ts";
 import { RULES } from "./rules/mod.ts";
@@ -52,6 +53,8 @@ export function compileDocument(document: PolicyDocument, options: CompileOption
     mode: document.mode,
     auth: document.auth,
     downloads: document.downloads,
+    onStoreFailure: document.on_store_failure,
+    limits: compileLimits(document.limits),
     registries,
     webhooks: document.webhooks,
     identities: document.identities.map(compileIdentity),

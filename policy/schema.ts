@@ -3,6 +3,7 @@ import { durationSchema, instantSchema, parseDuration } from "./duration.ts";
 import { entrySchema } from "./entry.ts";
 import { identitySchema } from "./identities.ts";
 import { isLegacy, translateLegacy } from "./legacy.ts";
+import { limitsSchema } from "./limits.ts";
 import { parsePattern, patternSchema } from "./pattern.ts";
 import { RULES } from "./rules/mod.ts";
 import { strict } from "./shape.ts";
@@ -45,6 +46,8 @@ export function documentSchema(schemes: VersionSchemes) {
     auth: v.optional(choice("open", "identify", "token"), "open"),
     downloads: v.optional(choice("proxy", "redirect", "direct"), "proxy"),
     on_advisory_failure: v.optional(choice("deny", "allow", "stale"), "stale"),
+    on_store_failure: v.optional(choice("deny", "allow"), "deny"),
+    limits: v.optional(limitsSchema(), {}),
     rules: v.optional(strict(ruleSchemas(schemes)), {}),
     exceptions: v.optional(v.array(exceptionSchema(schemes), "expected a list"), []),
     approvals: v.optional(approvalsSchema(), {}),

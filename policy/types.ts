@@ -212,6 +212,12 @@ export interface PrivateRegistry {
   readonly tokenEnv: string | null;
 }
 
+/** So many requests at once, and as many again in every `ms`. */
+export interface RequestRate {
+  readonly count: number;
+  readonly ms: number;
+}
+
 /** A policy document, compiled once per revision. */
 export interface Policy {
   /** The org whose document this is: `default` where the asking org has none. */
@@ -221,6 +227,10 @@ export interface Policy {
   readonly mode: "enforce" | "audit";
   readonly auth: "open" | "identify" | "token";
   readonly downloads: "proxy" | "redirect" | "direct";
+  /** Whether the policy goes on judging, and files go out without a record, while KV fails. */
+  readonly onStoreFailure: "deny" | "allow";
+  /** Requests that clients may send; null: any number. */
+  readonly limits: Readonly<Record<"token" | "user" | "address", RequestRate | null>>;
   readonly registries: readonly PrivateRegistry[];
   readonly webhooks: readonly Webhook[];
   readonly identities: readonly WorkloadIdentity[];

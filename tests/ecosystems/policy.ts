@@ -7,6 +7,8 @@ export const POLICY: Policy = {
   mode: "enforce",
   auth: "open",
   downloads: "proxy",
+  onStoreFailure: "deny",
+  limits: { token: null, user: null, address: null },
   registries: [],
   identities: [],
   webhooks: [],

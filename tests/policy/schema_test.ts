@@ -54,6 +54,8 @@ Deno.test("the empty document is the one that an installation starts with", () =
     },
     exceptions: [],
     approvals: { default: "14d", maximum: "90d" },
+    on_store_failure: "deny",
+    limits: { per_token: "60000/m", per_user: "60000/m", per_address: "600000/m" },
     registries: [],
     webhooks: [],
     identities: [],
