@@ -1,28 +1,10 @@
 import assert from "node:assert/strict";
 import { CLIENT } from "./provider.ts";
 import { HERE } from "./browser.ts";
-import { openJournal } from "../../policy/store/journal.ts";
-import { openSignIn } from "../../admin/app.ts";
-import {
-  ALLOWED,
-  csrfOf,
-  inSignInWorld,
-  oidcSettings,
-  OURS,
-  type SignInWorld,
-} from "./sign_in_world.ts";
+import { csrfOf, inSignInWorld, OURS, sessionsOf } from "./sign_in_world.ts";
 
 const SESSION = "__Host-session";
 const ATTEMPT = "__Host-sign-in";
-const HOUR = 3600_000;
-
-async function sessions({ proxy }: SignInWorld, user: string): Promise<number> {
-  const query = new URLSearchParams({ user });
-  const response = await proxy.fetch(`/admin/v1/sessions?${query}`, {
-    headers: { authorization: `Bearer ${proxy.rootToken}` },
-  });
-  return (await response.json()).items.length;
-}
 
 Deno.test("somebody signs in, comes to the page they wanted, uses the API and signs out", () =>
   inSignInWorld(async (world) => {
@@ -176,7 +158,7 @@ Deno.test("the way back works once: a replayed code begins no second session", (
       assert.equal(mine.jar(HERE).size, 0);
     }
     // Nor where the provider would take it again.
-    assert.equal(await sessions(world, "bob@acme.example"), 1);
+    assert.equal(await sessionsOf(world, "bob@acme.example"), 1);
   }));
 
 Deno.test("the way back belongs to the browser that left", () =>
@@ -191,7 +173,7 @@ Deno.test("the way back belongs to the browser that left", () =>
     await bob.callback();
     assert.equal((await bob.ask(back)).status, 403);
     assert.equal(bob.jar(HERE).size, 0);
-    assert.equal(await sessions(world, "eve@acme.example"), 0);
+    assert.equal(await sessionsOf(world, "eve@acme.example"), 0);
     // The one whose it is has not lost it.
     assert.equal((await eve.ask(back)).status, 303);
   }));
@@ -236,7 +218,7 @@ for (
       const browser = world.browser();
       const back = await browser.callback("/admin/sign-in", change);
       assert.equal((await browser.ask(back)).status, 403);
-      assert.equal(await sessions(world, "bob@acme.example"), 0);
+      assert.equal(await sessionsOf(world, "bob@acme.example"), 0);
     }));
 }
 
@@ -295,181 +277,6 @@ for (
     }));
 }
 
-Deno.test("a session ends after twelve hours, and when it is revoked", () =>
-  inSignInWorld(async (world) => {
-    const status = async (browser: Awaited<ReturnType<typeof world.signedIn>>) =>
-      (await browser.ask("/admin/v1/orgs", { headers: { accept: "application/json" } })).status;
-    const browser = await world.signedIn("bob");
-    world.proxy.clock.now += 12 * HOUR - 1_000;
-    assert.equal(await status(browser), 200);
-    world.proxy.clock.now += 1_000;
-    assert.equal(await status(browser), 401);
-
-    const [first, second] = [await world.signedIn("bob"), await world.signedIn("bob")];
-    const csrf = { ...OURS, "x-csrf-token": await csrfOf(first) };
-    const { items } = JSON.parse((await first.ask("/admin/v1/sessions")).text);
-    assert.deepEqual(items.map(({ current }: { current: boolean }) => current), [false, true]);
-    assert.equal(typeof items[1].csrf, "string");
-    assert.equal(items[0].csrf, undefined);
-    const other = `/admin/v1/sessions/${items[0].id}`;
-    assert.equal((await first.ask(other, { method: "DELETE" })).status, 403);
-    assert.equal((await first.ask(other, { method: "DELETE", headers: csrf })).status, 204);
-    assert.equal((await first.ask(other, { method: "DELETE", headers: csrf })).status, 404);
-    assert.deepEqual([await status(first), await status(second)], [200, 401]);
-  }));
-
-Deno.test("an admin ends the sessions of others; nobody else does", () =>
-  inSignInWorld(async (world) => {
-    const [alice, bob] = [await world.signedIn("alice"), await world.signedIn("bob")];
-    const root = await world.signedIn("root");
-    const path = "/admin/v1/sessions?user=bob@acme.example";
-    const headers = async (browser: typeof bob) => ({
-      ...OURS,
-      "x-csrf-token": await csrfOf(browser),
-    });
-    assert.equal((await alice.ask(path)).status, 403);
-    assert.equal(
-      (await alice.ask(path, { method: "DELETE", headers: await headers(alice) })).status,
-      403,
-    );
-    assert.equal(await sessions(world, "bob@acme.example"), 1);
-    const done = await root.ask(path, { method: "DELETE", headers: await headers(root) });
-    assert.equal(done.status, 204);
-    assert.match((await bob.ask("/admin/")).text, /Nobody is signed in/);
-    assert.match((await alice.ask("/admin/")).text, /alice@acme/);
-  }));
-
-Deno.test("a person has twenty sessions at most; the oldest ends", () =>
-  inSignInWorld(async (world) => {
-    const first = await world.signedIn("bob");
-    for (let i = 0; i < 20; i++) await world.signedIn("bob");
-    assert.equal(await sessions(world, "bob@acme.example"), 20);
-    assert.match((await first.ask("/admin/")).text, /Nobody is signed in/);
-  }));
-
-Deno.test("signing in again at the same browser ends the session before", () =>
-  inSignInWorld(async (world) => {
-    const browser = await world.signedIn("bob");
-    const before = browser.jar(HERE).get(SESSION);
-    await browser.go("/admin/sign-in");
-    assert.notEqual(browser.jar(HERE).get(SESSION), before);
-    assert.equal(await sessions(world, "bob@acme.example"), 1);
-  }));
-
-for (
-  const [what, headers] of [
-    ["nothing", {}],
-    ["the token alone", { token: true }],
-    ["no token", { ...OURS }],
-    ["a wrong token", { ...OURS, "x-csrf-token": "x".repeat(43) }],
-    ["an empty token", { ...OURS, "x-csrf-token": "" }],
-    ["another site's page", { "sec-fetch-site": "cross-site", origin: HERE, token: true }],
-    ["a sister's page", { "sec-fetch-site": "same-site", origin: HERE, token: true }],
-    ["a link or a bookmark", { "sec-fetch-site": "none", token: true }],
-    ["another origin", { origin: "https://evil.example", token: true }],
-    ["the opaque origin", { origin: "null", token: true }],
-    ["our host over http", { origin: "http://proxy.example", token: true }],
-    ["our host at another port", { origin: `${HERE}:8443`, token: true }],
-    ["contradicting headers", { ...OURS, origin: "https://evil.example", token: true }],
-  ] as const
-) {
-  Deno.test(`a session changes nothing with ${what} for proof`, () =>
-    inSignInWorld(async ({ signedIn, proxy }) => {
-      const browser = await signedIn("alice");
-      const csrf = await csrfOf(browser);
-      const { token, ...rest } = { token: false, ...headers };
-      const sent = token ? { ...rest, "x-csrf-token": csrf } : rest;
-      const init = { method: "PUT", body: "{}", headers: { ...sent, accept: "application/json" } };
-      const { status } = await browser.ask("/admin/v1/orgs/acme/policy", init);
-      assert.equal(status, 403);
-      assert.equal(await proxy.deps.policies.read("acme"), null);
-      const body = new URLSearchParams(token ? { csrf } : {});
-      const out = await browser.ask("/admin/sign-out", { method: "POST", body, headers: rest });
-      assert.equal(out.status, 403);
-      assert.match((await browser.ask("/admin/")).text, /alice@acme/);
-    }));
-}
-
-Deno.test("either header will do for proof of the origin", () =>
-  inSignInWorld(async ({ signedIn }) => {
-    const browser = await signedIn("alice");
-    const csrf = { "x-csrf-token": await csrfOf(browser) };
-    const proofs: Record<string, string>[] = [{ origin: HERE }, {
-      "sec-fetch-site": "same-origin",
-    }];
-    for (const from of proofs) {
-      const init = { method: "PUT", body: "{}", headers: { ...csrf, ...from } };
-      assert((await browser.ask("/admin/v1/orgs/acme/policy", init)).status < 300);
-    }
-  }));
-
-Deno.test("reading needs no proof, and changes nothing", () =>
-  inSignInWorld(async ({ signedIn, proxy }) => {
-    const browser = await signedIn("alice");
-    const before = await Array.fromAsync(proxy.kv.list({ prefix: [] }));
-    for (
-      const path of ["/admin/", "/admin/v1/orgs", "/admin/v1/orgs/acme/policy", "/admin/sign-in"]
-    ) {
-      const { status } = await browser.ask(path, { headers: { "sec-fetch-site": "cross-site" } });
-      assert(status < 400, path);
-    }
-    assert.equal((await browser.ask("/admin/sign-out")).status, 404);
-    const after = await Array.fromAsync(proxy.kv.list({ prefix: [] }));
-    assert.deepEqual(
-      after.map(({ versionstamp }) => versionstamp),
-      before.map(({ versionstamp }) => versionstamp),
-    );
-  }));
-
-Deno.test("a token goes before a session, and needs no proof", () =>
-  inSignInWorld(async ({ signedIn, proxy }) => {
-    const browser = await signedIn("alice");
-    const put = (authorization: string) =>
-      browser.ask("/admin/v1/orgs/acme/policy", {
-        method: "PUT",
-        body: "{}",
-        headers: { authorization, accept: "application/json" },
-      });
-    assert.equal((await put("Bearer pp_wrong")).status, 401);
-    assert.equal((await put(`Bearer ${proxy.rootToken}`)).status, 201);
-  }));
-
-Deno.test("a session opens no registry", () =>
-  inSignInWorld(async ({ signedIn, proxy }) => {
-    await proxy.deps.policies.replace("acme", { auth: "token" }, { by: "test" });
-    assert.equal((await (await signedIn("alice")).ask("/o-acme/npm/left")).status, 401);
-  }));
-
-Deno.test("programs without a token get 401, and browsers a way to sign in", () =>
-  inSignInWorld(async ({ browser }) => {
-    const path = "/admin/v1/orgs/acme/installs?user=a%2Fb";
-    const { status } = await browser().ask(path, { headers: { accept: "*/*" } });
-    assert.equal(status, 401);
-    const sent = await browser().ask(path);
-    assert.equal(sent.status, 303);
-    const to = new URL(sent.headers.get("location") ?? "");
-    assert.equal(`${to.origin}${to.pathname}`, `${HERE}/admin/sign-in`);
-    assert.equal(to.searchParams.get("return"), path);
-    const posted = await browser().ask(path, { method: "POST" });
-    assert(posted.status >= 400);
-  }));
-
-Deno.test("other settings end all sessions", () =>
-  inSignInWorld(async ({ signedIn, proxy, provider }) => {
-    const browser = await signedIn("bob");
-    const cookie = `${SESSION}=${browser.jar(HERE).get(SESSION)}`;
-    const under = async (allowed: string) => {
-      const settings = oidcSettings(provider.issuer, allowed);
-      assert(settings !== null);
-      const now = () => proxy.clock.now;
-      const options = { settings, issuerAllow: [], now, journal: openJournal({ now }) };
-      return await openSignIn(proxy.kv, options)
-        .sessionOf(new Request(HERE, { headers: { cookie } }));
-    };
-    assert.equal((await under(ALLOWED))?.user, "bob@acme.example");
-    assert.equal(await under(ALLOWED.replace("@acme.example=acme:viewer, ", "")), null);
-  }));
-
 Deno.test("a provider that does not answer is 503, and is asked again afterwards", () =>
   inSignInWorld(async ({ browser, provider }) => {
     provider.who = "bob";
@@ -492,11 +299,3 @@ Deno.test("signing in takes https, or this very machine", () =>
     assert.equal(status, 400);
     assert.match(text, /PUBLIC_URL/);
   }, { publicUrl: null }));
-
-Deno.test("the API describes the sessions where there are some", () =>
-  inSignInWorld(async ({ proxy }) => {
-    const description = await (await proxy.fetch("/admin/openapi.json")).json();
-    assert.equal(description.components.securitySchemes.session.name, SESSION);
-    assert.deepEqual(description.security, [{ token: [] }, { session: [] }]);
-    assert(description.paths["/admin/v1/sessions"].get);
-  }));

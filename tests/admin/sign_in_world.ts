@@ -67,3 +67,12 @@ export async function csrfOf(browser: Browser): Promise<string> {
 }
 
 export const OURS = { "sec-fetch-site": "same-origin", origin: HERE };
+
+/** How many sessions somebody has. */
+export async function sessionsOf({ proxy }: SignInWorld, user: string): Promise<number> {
+  const query = new URLSearchParams({ user });
+  const response = await proxy.fetch(`/admin/v1/sessions?${query}`, {
+    headers: { authorization: `Bearer ${proxy.rootToken}` },
+  });
+  return (await response.json()).items.length;
+}
