@@ -52,6 +52,7 @@ export const newToken = strict({
     v.check(isUserName, "is no name of a user"),
     // It would be taken for the root token in every history.
     v.notValue("root", "is the root token's"),
+    v.notValue("proxy", "is the proxy's own, in the audit log"),
   ),
   role,
   expires: v.optional(v.nullable(v.pipe(

@@ -53,6 +53,7 @@ for (
     ["/user", { user: "Bob", role: "client" }],
     ["/user", { user: "", role: "client" }],
     ["/user", { user: "root", role: "client" }],
+    ["/user", { user: "proxy", role: "client" }],
     ["/user", { role: "client" }],
     ["/role", { user: "bob", role: "emperor" }],
     ["/role", { user: "bob" }],
