@@ -27,7 +27,7 @@ export function describe(
     NewException: policySchemas.exception,
     Exception: schemas.storedException,
     Org: schemas.orgRow,
-    Token: schemas.token,
+    Token: schemas.listedToken,
     NewToken: schemas.newToken,
     CreatedToken: schemas.createdToken,
     Record: schemas.record,

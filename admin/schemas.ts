@@ -40,6 +40,11 @@ export const token = v.strictObject({
   expires: v.nullable(v.string()),
 });
 
+export const listedToken = v.strictObject({
+  ...token.entries,
+  last_used: v.pipe(v.nullable(v.string()), v.description("To the hour; null: never")),
+});
+
 export const createdToken = v.strictObject({
   ...token.entries,
   secret: v.pipe(v.string(), v.description("In this answer and nowhere else")),

@@ -7,7 +7,7 @@ import { JSON_TYPES, readJson } from "./body.ts";
 import { type Context, type Endpoint, json, noContent, withQuery } from "./endpoint.ts";
 import { cursorParameter, limitParameter } from "./parameters.ts";
 import { Problem } from "./problem.ts";
-import { createdToken, listOf, newToken, token } from "./schemas.ts";
+import { createdToken, listedToken, listOf, newToken } from "./schemas.ts";
 
 const PATH = "/admin/v1/orgs/{org}/tokens";
 /** Beyond what Date.toISOString writes with four digits, nothing sorts or reads as expected. */
@@ -20,7 +20,7 @@ export const TOKEN_ENDPOINTS: readonly Endpoint[] = [
     id: "listTokens",
     summary: "An org's tokens without their secrets, newest first",
     access: "viewer",
-    answers: { 200: { description: "A page", schema: listOf(token) } },
+    answers: { 200: { description: "A page", schema: listOf(listedToken) } },
     ...withQuery(
       v.object({ limit: limitParameter(100), cursor: cursorParameter }),
       async ({ deps, org }, { limit = 100, cursor }) =>

@@ -27,6 +27,8 @@ export const keys = {
   tokenOfOrg: (org: string, id: string) => ["token_of_org", org, id],
   tokensOfOrg: (org: string) => ["token_of_org", org],
   tokensOfOrgs: () => ["token_of_org"],
+  /** When a token was last used, to the hour (Unix ms). */
+  tokenUse: (org: string, id: string) => ["token_use", org, id],
 
   /** A session by the SHA-256 of its secret, in hex: `Session`. */
   session: (sha256: string) => ["session", sha256],

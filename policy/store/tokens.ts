@@ -8,6 +8,7 @@ import { type Journal, openJournal } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
 import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
+import { TokenUses } from "./token_uses.ts";
 import type { Clock, Page, StoredToken, Tokens } from "./types.ts";
 
 export { ensureRootToken, type RootToken } from "./root_token.ts";
@@ -69,6 +70,7 @@ export function openTokens(
   { now, root, journal = openJournal({ now }), timeoutMs = STORE_TIMEOUT_MS }: TokensOptions,
 ): Tokens {
   const cache = new LRUCache<string, Cached>({ max: CACHE_ENTRIES });
+  const uses = new TokenUses(kv, { now, timeoutMs });
   const ulid = monotonicFactory();
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(what, timeoutMs, work);
 
@@ -96,6 +98,7 @@ export function openTokens(
       if (sha256 === root) return ROOT;
       const token = await look(sha256);
       if (token === null || hasExpired(token, now())) return null;
+      uses.note(token);
       return token;
     },
 
@@ -132,7 +135,12 @@ export function openTokens(
 
     async list(org, { limit, cursor }) {
       const before = cursor === undefined ? undefined : decodeCursor(LIST, cursor, 1)[0];
-      return await guard("list tokens", () => listTokens(kv, org, { limit, before }));
+      return await guard("list tokens", async () => {
+        const page = await listTokens(kv, org, { limit, before });
+        const used = await uses.of(org, page.items.map(({ id }) => id));
+        const items = page.items.map((it) => ({ ...it, last_used: used.get(it.id) ?? null }));
+        return { ...page, items };
+      });
     },
 
     async remove(org, id, { by }) {
@@ -143,7 +151,7 @@ export function openTokens(
         const token = readToken((await kv.get(keys.token(value))).value);
         // Checked, so that of two who remove it at once one alone is told to have done so.
         const atomic = kv.atomic().check({ key: byId, versionstamp })
-          .delete(byId).delete(keys.token(value));
+          .delete(byId).delete(keys.token(value)).delete(keys.tokenUse(org, id));
         const before = token === null ? null : told(token);
         journal.audit(atomic, { org, by, action: "token.removed", target: id, before });
         return (await atomic.commit()).ok ? value : null;

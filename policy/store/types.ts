@@ -90,6 +90,11 @@ export interface StoredToken {
   readonly expires: string | null;
 }
 
+export interface ListedToken extends StoredToken {
+  /** RFC 3339, at most an hour old; null: never. */
+  readonly last_used: string | null;
+}
+
 export interface Tokens {
   /** The token behind a secret if there is one and it has not expired; cached for at most 5 s. */
   find(secret: string): Promise<StoredToken | null>;
@@ -98,7 +103,7 @@ export interface Tokens {
     token: { org: string; user: string; role: Role; expires: string | null; by: string },
   ): Promise<{ token: StoredToken; secret: string }>;
   /** Newest first, expired ones included. Throws CursorInvalid. */
-  list(org: string, page: { limit: number; cursor?: string }): Promise<Page<StoredToken>>;
+  list(org: string, page: { limit: number; cursor?: string }): Promise<Page<ListedToken>>;
   get(org: string, id: string): Promise<StoredToken | null>;
   /** False: no such token. Takes effect at once in this process. */
   remove(org: string, id: string, change: { by: string }): Promise<boolean>;
