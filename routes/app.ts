@@ -4,6 +4,15 @@ import { readBody } from "./body.ts";
 import type { Check } from "./check.ts";
 import { serveAsk } from "./ask.ts";
 import type { Deps } from "./deps.ts";
+import {
+  type Arrival,
+  arrivalOf,
+  type Connection,
+  enter,
+  guardAdmin,
+  tooMany,
+  turnedAway,
+} from "./door.ts";
 import type { Client } from "./exchange.ts";
 import { NOT_FOUND, type Problem, problemOf, READ_ONLY, respond } from "./errors.ts";
 import { serveHealth } from "./health.ts";
@@ -12,14 +21,10 @@ import { isUnknownOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
 import { serveRegistry } from "./registry.ts";
 import { serveSetup } from "./setup.ts";
+import { tolerantTokens } from "./store_failure.ts";
 import { serveWhy } from "./why.ts";
 
-/** What `Deno.serve` tells of a connection. */
-export interface ConnectionInfo {
-  readonly remoteAddr: Deno.Addr;
-}
-
-export type App = (request: Request, info?: ConnectionInfo) => Response | Promise<Response>;
+export type App = (request: Request, connection?: Connection) => Response | Promise<Response>;
 
 /** Names below the base that are the proxy's own. */
 const OWN = new Set(["admin", "why", "health", "setup", "check", ""]);
@@ -46,14 +51,31 @@ export function createApp(deps: Deps): App {
   }
   const settings = { ...deps.settings, ecosystems: new Set(mounts.keys()) };
   const check = checker(deps);
-  return (request, info) => {
+  const tokens = tolerantTokens(deps.tokens, deps.policies);
+  return (request, connection) => {
     const fail = (error: unknown) => failed(deps, request, error);
-    const proceed = (identity: Identified) =>
-      route(deps, { mounts, identity, request, client: clientOf(identity, info), check });
     try {
-      const identity = identify(request, deps.tokens, settings, deps.workloads);
-      const response = identity instanceof Promise ? identity.then(proceed) : proceed(identity);
-      return response instanceof Promise ? response.catch(fail) : response;
+      const arrival = arrivalOf(request, connection, deps.settings);
+      enter(deps, arrival);
+      const proceed = (identity: Identified) =>
+        tooMany(deps, { identity, arrival, mounts }) ??
+          route(deps, {
+            mounts,
+            identity,
+            arrival,
+            request: arrival.request,
+            client: clientOf(identity, arrival),
+            check,
+          });
+      const identity = identify(arrival.request, tokens, settings, deps.workloads);
+      if (!(identity instanceof Promise)) {
+        const response = proceed(identity);
+        return response instanceof Promise ? response.catch(fail) : response;
+      }
+      return identity.then(proceed).catch((error) => {
+        turnedAway(deps, arrival, error);
+        return fail(error);
+      });
     } catch (error) {
       return fail(error);
     }
@@ -70,13 +92,12 @@ function failed(deps: Deps, request: Request, error: unknown): Response {
 }
 
 /** The address is asked of the runtime only when it is wanted. */
-function clientOf({ org, user }: Identified, info: ConnectionInfo | undefined): Client {
+function clientOf({ org, user }: Identified, arrival: Arrival): Client {
   return {
     org,
     user,
     get ip() {
-      const address = info?.remoteAddr;
-      return address !== undefined && "hostname" in address ? address.hostname : "";
+      return arrival.ip;
     },
   };
 }
@@ -84,6 +105,7 @@ function clientOf({ org, user }: Identified, info: ConnectionInfo | undefined): 
 interface Asked {
   readonly mounts: ReadonlyMap<string, Ecosystem>;
   readonly identity: Identified;
+  readonly arrival: Arrival;
   readonly request: Request;
   readonly client: Client;
   readonly check: Check;
@@ -111,7 +133,9 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
     ? first !== "" && isNpmClient(request.headers)
     : OWN_NAMED_FILE.test(rest);
   if (OWN.has(first) && !isPackage) {
-    if (first === "admin") return deps.admin(withoutPrefix(request, identity));
+    if (first === "admin") {
+      return guardAdmin(deps, asked.arrival, () => deps.admin(withoutPrefix(request, identity)));
+    }
     if (first === "check" && slash < 0) return respond(POST_ONLY, { json: false });
     if (first === "why" && slash > 0 && request.method === "POST") {
       return serveAsk(deps, { path: rest.slice(slash + 1), identity, client, request });

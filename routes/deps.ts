@@ -7,7 +7,9 @@ import type { VerifiedFiles } from "../ecosystems/verified_files.ts";
 import type { Requests } from "../policy/store/request.ts";
 import type { Lifts, Policies, Records, RefusalNews, Tokens } from "../policy/store/types.ts";
 import type { Answers } from "./answers.ts";
+import type { ProxyTrust } from "./forwarded.ts";
 import type { Judgements } from "./judgements.ts";
+import type { Throttle } from "./throttle.ts";
 import type { Workloads } from "./workloads.ts";
 
 export interface UpstreamSetting {
@@ -26,6 +28,10 @@ export interface RouteSettings {
   readonly upstreams: ReadonlyMap<string, UpstreamSetting>;
   /** Hosts of issuers (`identities` of a policy) that may be private, and http. */
   readonly issuerAllow: readonly string[];
+  /** Hosts of private registries (`registries` of a policy) that may be private, and http. */
+  readonly registryAllow: readonly string[];
+  /** null: what headers say of another proxy before this one is nobody's word. */
+  readonly trustProxy: ProxyTrust | null;
   /** Value of a `REGISTRY_TOKEN_...` variable. */
   readonly registryToken: (name: string) => string | undefined;
 }
@@ -47,6 +53,7 @@ export interface Deps {
   readonly advisories: AdvisorySource | null;
   /** What rules need besides an index. */
   readonly facts: FactsSource;
+  readonly throttle: Throttle;
   readonly policies: Policies;
   readonly tokens: Tokens;
   /** Who comes with an identity token of another issuer. */

@@ -103,6 +103,20 @@ export function respond(problem: Problem, { json }: { json: boolean }): Response
   const headers = new Headers(problem.headers);
   headers.set("cache-control", "no-store");
   headers.set("content-type", json ? "application/json" : "text/plain; charset=utf-8");
+  headers.set("x-content-type-options", "nosniff");
   const body = json ? JSON.stringify({ error: message, code }) : `${message}\n`;
   return new Response(body, { status, headers });
+}
+
+/** The answer as RFC 9457 has it, for programs. */
+export function respondProblem({ status, code, message, headers: given }: Problem): Response {
+  const headers = new Headers(given);
+  headers.set("cache-control", "no-store");
+  headers.set("content-type", "application/problem+json");
+  headers.set("x-content-type-options", "nosniff");
+  const type = `urn:package-proxy:problem:${code}`;
+  return new Response(JSON.stringify({ type, title: message, status, detail: message }), {
+    status,
+    headers,
+  });
 }

@@ -30,7 +30,7 @@ export async function serveFile(
   const record = recordOf(exchange, { index, located, judgement });
   if (record.verdict === "deny") {
     if (method === "GET") {
-      await deps.records.add("refusal", record);
+      await put(deps, exchange, { kind: "refusal", record });
       tell(deps, exchange, record);
     }
     log(deps, exchange, record);
@@ -124,11 +124,22 @@ async function store(
   { located, record }: { located: Located; record: RecordInput },
 ): Promise<void> {
   if (located.companion) return;
-  const writes = [deps.records.add("install", record)];
-  if (record.verdict === "warn") writes.push(deps.records.add("refusal", record));
+  const writes = [put(deps, exchange, { kind: "install", record })];
+  if (record.verdict === "warn") writes.push(put(deps, exchange, { kind: "refusal", record }));
   await Promise.all(writes);
   if (record.verdict === "warn") tell(deps, exchange, record);
   log(deps, exchange, record);
+}
+
+/** Throws StoreUnavailable, unless the policy prefers files without a record to none. */
+function put(
+  { records }: Deps,
+  { policy }: Exchange,
+  { kind, record }: { kind: "install" | "refusal"; record: RecordInput },
+) {
+  return policy.onStoreFailure === "allow"
+    ? records.addOrKeep(kind, record)
+    : records.add(kind, record);
 }
 
 /** Webhooks hear of it later; nobody waits for that. */

@@ -6,7 +6,10 @@ const TIMEOUT_MS = 3_000;
 
 /** `GET /health`: whether this process can do its work. Upstreams are named, not asked. */
 export async function serveHealth(
-  { settings, advisories, probe }: Pick<Deps, "settings" | "advisories" | "probe">,
+  { settings, advisories, records, probe }: Pick<
+    Deps,
+    "settings" | "advisories" | "records" | "probe"
+  >,
   { timeoutMs = TIMEOUT_MS }: { timeoutMs?: number } = {},
 ): Promise<Response> {
   const upstreams = Object.fromEntries(
@@ -14,9 +17,16 @@ export async function serveHealth(
   );
   const store = await guarded("answer a probe", timeoutMs, probe)
     .then(() => "ok" as const, () => "unavailable" as const);
-  const body = { status: store, store, upstreams, advisories: advisories?.status() ?? null };
+  const body = {
+    status: store,
+    store,
+    // Of files that went out while the store failed: waiting, and since the process began.
+    late_records: records.late(),
+    upstreams,
+    advisories: advisories?.status() ?? null,
+  };
   return Response.json(body, {
     status: store === "ok" ? 200 : 503,
-    headers: { "cache-control": "no-store" },
+    headers: { "cache-control": "no-store", "x-content-type-options": "nosniff" },
   });
 }

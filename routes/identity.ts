@@ -44,6 +44,8 @@ export interface Address {
 }
 
 export interface Identified extends Identity {
+  /** null: no token of the proxy was given. */
+  readonly tokenId: string | null;
   readonly base: Address["base"];
   readonly before: number | null;
   readonly rest: string;
@@ -146,6 +148,7 @@ function anonymous(address: Address, credentials: Credentials | null): Identifie
     org: orgOf(address),
     user: user ?? "",
     role: null,
+    tokenId: null,
     registryCredential: null,
     basicCredential: credentials?.basic ?? null,
   });
@@ -167,6 +170,7 @@ async function withToken(
     org: token.org === ANY_ORG ? orgOf(address) : token.org,
     user: token.user,
     role: token.role,
+    tokenId: token.id,
     registryCredential: credentials.registry,
     basicCredential: null,
   });
@@ -181,20 +185,21 @@ async function withIdentity(
   if (user === null) return anonymous(address, credentials);
   // The identity token is for the proxy: it goes to no private registry.
   const [registryCredential, basicCredential] = [null, null];
-  const org = orgOf(address);
-  return identified(address, { org, user, role: "client", registryCredential, basicCredential });
+  const given = { tokenId: null, registryCredential, basicCredential };
+  return identified(address, { org: orgOf(address), user, role: "client", ...given });
 }
 
 function identified(
   { base, before, rest, search, ecosystem }: Address,
-  { org, user, role, registryCredential, basicCredential }:
+  { org, user, role, tokenId, registryCredential, basicCredential }:
     & Identity
-    & Pick<Identified, "registryCredential" | "basicCredential">,
+    & Pick<Identified, "tokenId" | "registryCredential" | "basicCredential">,
 ): Identified {
   return {
     org,
     user,
     role,
+    tokenId,
     base,
     before,
     rest,

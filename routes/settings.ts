@@ -2,6 +2,7 @@
 import type { Ecosystem } from "../ecosystems/ecosystem.ts";
 import { parseDuration } from "../policy/duration.ts";
 import type { RouteSettings, UpstreamSetting } from "./deps.ts";
+import { readTrust } from "./forwarded.ts";
 import { type OidcSettings, readOidc } from "./oidc_settings.ts";
 import { SettingError } from "./setting_error.ts";
 
@@ -51,6 +52,8 @@ export function readSettings(env: Env, ecosystems: readonly Ecosystem[]): Settin
     webhookAllow: readHostPatterns(env, "WEBHOOK_ALLOW"),
     osvUrl: readOsvUrl(env),
     issuerAllow: readHostPatterns(env, "ISSUER_ALLOW"),
+    registryAllow: readHostPatterns(env, "REGISTRY_ALLOW"),
+    trustProxy: readTrust(env("TRUST_PROXY")),
     oidc: readOidc(env),
   };
 }

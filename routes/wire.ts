@@ -12,6 +12,8 @@ import type { Lifts, Policies, Records, RefusalNews, Tokens } from "../policy/st
 import type { VersionSchemes } from "../policy/types.ts";
 import { Answers } from "./answers.ts";
 import { publicSources } from "./sources.ts";
+import { tolerantLifts } from "./store_failure.ts";
+import { Throttle } from "./throttle.ts";
 import type { Deps, Log, RouteSettings } from "./deps.ts";
 import { openWorkloads } from "./workloads.ts";
 
@@ -50,6 +52,8 @@ export function wire(parts: Parts): Deps {
   const verifier = new TokenVerifier({ keys: new IssuerKeys({ client, now }), now });
   return {
     ...parts,
+    lifts: tolerantLifts(parts.lifts, parts.policies),
+    throttle: new Throttle(now),
     publicSources: sources,
     workloads: openWorkloads({ policies: parts.policies, verifier }),
     upstream,

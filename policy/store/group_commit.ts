@@ -62,6 +62,14 @@ export class GroupCommit {
     return promise;
   }
 
+  /**
+   * The same in an atomic of its own, so that an entry whose fate is not known
+   * takes effect once, however often it is added. Throws StoreUnavailable.
+   */
+  addAlone(entry: Entry): Promise<void> {
+    return this.#commit([entry]);
+  }
+
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
       const waiting = this.#queue;

@@ -73,12 +73,41 @@ class KvPolicies implements Policies {
   }
 
   async get(org: string): Promise<Policy> {
+    const known = this.peek(org);
+    if (known !== undefined) return known;
+    try {
+      return await this.#get(org);
+    } catch (error) {
+      const last = error instanceof StoreUnavailable ? this.recall(org) : undefined;
+      if (last === undefined) throw error;
+      return last;
+    }
+  }
+
+  async #get(org: string): Promise<Policy> {
     const own = await this.#cache.get(org);
     if (own !== null || org === DEFAULT_ORG) return own ?? this.#builtIn;
     return await this.#cache.get(DEFAULT_ORG) ?? this.#builtIn;
   }
 
   peek(org: string): Policy | undefined {
+    const policy = this.#peek(org);
+    // Nobody waits again for what has just failed; it has been asked again by `#peek`.
+    return policy === undefined && this.#cache.failing ? this.recall(org) : policy;
+  }
+
+  recall(org: string): Policy | undefined {
+    const own = this.#cache.recall(org);
+    const policy = own === null && org !== DEFAULT_ORG ? this.#cache.recall(DEFAULT_ORG) : own;
+    // The built-in one denies.
+    return policy?.onStoreFailure === "allow" ? policy : undefined;
+  }
+
+  failing(): boolean {
+    return this.#cache.failing;
+  }
+
+  #peek(org: string): Policy | undefined {
     const own = this.#cache.peek(org);
     if (own !== null || org === DEFAULT_ORG) {
       return own ?? (own === null ? this.#builtIn : undefined);

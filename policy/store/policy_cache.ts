@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { compilePolicy } from "../engine.ts";
 import type { Policy, VersionSchemes } from "../types.ts";
-import { PolicyInvalid, PolicyUnreadable } from "./errors.ts";
+import { PolicyInvalid, PolicyUnreadable, StoreUnavailable } from "./errors.ts";
 import type { PolicyDocuments } from "./policy_documents.ts";
 import type { Clock, PolicyHead } from "./types.ts";
 
@@ -9,6 +9,8 @@ import type { Clock, PolicyHead } from "./types.ts";
 const RENEW_MS = 2_000;
 /** Older than this, nothing is answered before the head has been read again. */
 const STALE_MS = 5_000;
+/** While KV fails, what was read may be used this long, where the policy allows that. */
+const RECALL_MS = 3600_000;
 const MAX_ORGS = 10_000;
 /** Of JSON; compiled, a document takes a few times as much. */
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -33,6 +35,8 @@ export class PolicyCache {
     sizeCalculation: ({ bytes }) => bytes + ENTRY_BYTES,
   });
   readonly #asking = new Map<string, Promise<Known>>();
+  /** Whether KV failed when it was last asked. */
+  failing = false;
 
   constructor(
     readonly documents: PolicyDocuments,
@@ -53,6 +57,13 @@ export class PolicyCache {
       known.catch(() => {}); // `get` finds the same
       return undefined;
     }
+    return known.own instanceof PolicyUnreadable ? undefined : known.own;
+  }
+
+  /** What KV said at most an hour ago; undefined: nothing, or nothing readable. */
+  recall(org: string): Policy | null | undefined {
+    const known = this.#known.get(org);
+    if (known === undefined || !(this.options.now() - known.at < RECALL_MS)) return undefined;
     return known.own instanceof PolicyUnreadable ? undefined : known.own;
   }
 
@@ -82,6 +93,9 @@ export class PolicyCache {
     if (asking) return asking;
     const mine = this.#read(org).finally(() => this.#asking.delete(org));
     this.#asking.set(org, mine);
+    mine.then(() => this.failing = false, (error) => {
+      this.failing = error instanceof StoreUnavailable;
+    });
     return mine;
   }
 

@@ -1,9 +1,10 @@
 import { decodeTime, isValid, monotonicFactory } from "ulid";
 import type { RecordInput, StoredRecord, VersionSchemes } from "../types.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { CursorInvalid } from "./errors.ts";
-import { GroupCommit } from "./group_commit.ts";
+import { CursorInvalid, StoreUnavailable } from "./errors.ts";
+import { type Entry, GroupCommit } from "./group_commit.ts";
 import type { RecordKind } from "./keys.ts";
+import { LateEntries } from "./late_entries.ts";
 import { entryOf, storedRecord } from "./record_entry.ts";
 import { listPackageNames, listRecordedOrgs } from "./record_names.ts";
 import { compileQuery } from "./record_query.ts";
@@ -11,7 +12,7 @@ import { listComponents, listPackages, listUsers } from "./record_rows.ts";
 import { type Reading, scan } from "./record_scan.ts";
 import { readStats, sweepCounters } from "./stats.ts";
 import { STORE_TIMEOUT_MS } from "./timeout.ts";
-import type { Clock, Page, RecordQuery, Records } from "./types.ts";
+import type { Clock, LateRecords, Page, RecordQuery, Records } from "./types.ts";
 
 export interface RecordsOptions {
   readonly schemes: VersionSchemes;
@@ -20,6 +21,8 @@ export interface RecordsOptions {
   readonly retentionMs: number;
   /** How long KV is waited for; 5 s by default. */
   readonly timeoutMs?: number;
+  /** Told when records begin to wait in memory, and when all are stored. */
+  readonly onLate?: (state: LateRecords) => void;
 }
 
 /** The records of what was handed out and refused, kept in Deno KV. */
@@ -30,13 +33,34 @@ export function openRecords(kv: Deno.Kv, options: RecordsOptions): Records {
     expireIn: Math.max(1, Math.ceil(retentionMs)),
     timeoutMs,
   });
+  const late = new LateEntries<Entry>((entry) => commits.addAlone(entry), options.onLate);
   const nextId = monotonicFactory();
 
   /** The id's time, not the clock's, is the record's: ids never go back, clocks do. */
-  async function add(kind: RecordKind, input: RecordInput): Promise<StoredRecord> {
+  function made(kind: RecordKind, input: RecordInput): { record: StoredRecord; entry: Entry } {
     const id = nextId(now());
     const record = storedRecord(input, id, decodeTime(id));
-    await commits.add(entryOf(kind, record, schemes));
+    return { record, entry: entryOf(kind, record, schemes) };
+  }
+
+  async function add(kind: RecordKind, input: RecordInput): Promise<StoredRecord> {
+    const { record, entry } = made(kind, input);
+    await commits.add(entry);
+    return record;
+  }
+
+  async function addOrKeep(kind: RecordKind, input: RecordInput): Promise<StoredRecord> {
+    const { record, entry } = made(kind, input);
+    // While others wait KV fails, and nobody is made to wait for that again.
+    if (late.state.waiting > 0) late.keep(entry);
+    else {
+      try {
+        await commits.add(entry);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        late.keep(entry);
+      }
+    }
     return record;
   }
 
@@ -60,6 +84,9 @@ export function openRecords(kv: Deno.Kv, options: RecordsOptions): Records {
 
   return {
     add,
+    addOrKeep,
+    late: () => late.state,
+    flush: () => late.flush(),
     list,
     all: (kind, query) => scan(reading, kind, compileQuery(query, schemes)),
     packages: async (query, page) =>

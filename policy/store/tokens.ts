@@ -28,6 +28,8 @@ const ROOT: StoredToken = {
 };
 
 const CACHE_MS = 5_000;
+/** How long a token that was good is remembered. */
+const RECALL_MS = 3600_000;
 const CACHE_ENTRIES = 10_000;
 /** Longer ones are not hashed: no token is that long. */
 const MAX_SECRET = 1_024;
@@ -61,6 +63,13 @@ interface Cached {
   readonly token: Promise<StoredToken | null>;
 }
 
+/** A token that KV has confirmed. */
+interface Good {
+  /** When KV was asked. */
+  readonly at: number;
+  readonly token: StoredToken;
+}
+
 /**
  * Tokens in Deno KV. All methods throw StoreUnavailable where KV fails or takes
  * longer than `timeoutMs`.
@@ -70,6 +79,7 @@ export function openTokens(
   { now, root, journal = openJournal({ now }), timeoutMs = STORE_TIMEOUT_MS }: TokensOptions,
 ): Tokens {
   const cache = new LRUCache<string, Cached>({ max: CACHE_ENTRIES });
+  const good = new LRUCache<string, Good>({ max: CACHE_ENTRIES });
   const uses = new TokenUses(kv, { now, timeoutMs });
   const ulid = monotonicFactory();
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(what, timeoutMs, work);
@@ -85,7 +95,11 @@ export function openTokens(
     );
     const entry = { at, token };
     cache.set(sha256, entry);
-    token.catch(() => {
+    token.then((found) => {
+      if (cache.get(sha256) !== entry) return;
+      if (found === null) good.delete(sha256);
+      else good.set(sha256, { at, token: found });
+    }, () => {
       if (cache.get(sha256) === entry) cache.delete(sha256);
     });
     return token;
@@ -100,6 +114,15 @@ export function openTokens(
       if (token === null || hasExpired(token, now())) return null;
       uses.note(token);
       return token;
+    },
+
+    recall(secret) {
+      if (secret === "" || secret.length > MAX_SECRET) return null;
+      const sha256 = hashSecret(secret);
+      if (sha256 === root) return ROOT;
+      const known = good.get(sha256);
+      if (known === undefined || !(now() - known.at < RECALL_MS)) return null;
+      return hasExpired(known.token, now()) ? null : known.token;
     },
 
     async create({ org, user, role, expires, by }) {
@@ -158,6 +181,7 @@ export function openTokens(
       });
       if (sha256 === null) return false;
       cache.delete(sha256);
+      good.delete(sha256);
       return true;
     },
 

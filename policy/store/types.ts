@@ -55,6 +55,14 @@ export interface Policies {
   get(org: string): Promise<Policy>;
   /** The same without waiting; undefined: KV has to be asked first. */
   peek(org: string): Policy | undefined;
+  /**
+   * The policy an org lived under when KV was last read, at most an hour ago,
+   * if that policy allows to go on without KV (`on_store_failure`). `get` and
+   * `peek` answer it while KV fails.
+   */
+  recall(org: string): Policy | undefined;
+  /** Whether KV failed when it was last asked for a policy. */
+  failing(): boolean;
   /** Whether the org has a policy of its own; cached alike. */
   has(org: string): Promise<boolean>;
   /** The org's own current revision; null: it has none. */
@@ -98,6 +106,8 @@ export interface ListedToken extends StoredToken {
 export interface Tokens {
   /** The token behind a secret if there is one and it has not expired; cached for at most 5 s. */
   find(secret: string): Promise<StoredToken | null>;
+  /** The token behind a secret as KV had it within the last hour, without asking; null: not known, or expired. */
+  recall(secret: string): StoredToken | null;
   /** The secret (`pp_...`) is in this answer and nowhere else. */
   create(
     token: { org: string; user: string; role: Role; expires: string | null; by: string },
@@ -171,12 +181,26 @@ export interface Stats {
   readonly by_code: Record<string, number>;
 }
 
+export interface LateRecords {
+  readonly waiting: number;
+  readonly ever: number;
+}
+
 export interface Records {
   /**
    * Stores a record; resolves when it is durable. Records that arrive together
    * share one atomic commit. Throws StoreUnavailable.
    */
   add(kind: RecordKind, record: RecordInput): Promise<StoredRecord>;
+  /**
+   * The same, but where KV fails the record waits in memory until KV is back.
+   * Throws StoreUnavailable only where too many wait already.
+   */
+  addOrKeep(kind: RecordKind, record: RecordInput): Promise<StoredRecord>;
+  /** How many records wait in memory, and how many have waited since the process began. */
+  late(): LateRecords;
+  /** Tries once to store what waits; true: nothing waits any more. */
+  flush(): Promise<boolean>;
   /** Newest first; a cursor stays exact while records are being added. Throws CursorInvalid, SyntaxError (range). */
   list(
     kind: RecordKind,

@@ -56,6 +56,7 @@ Deno.test("without anything it is the org default, nobody, and known at once", (
     org: "default",
     user: "",
     role: null,
+    tokenId: null,
     base: { origin: "http://127.0.0.1:8000", prefix: "" },
     before: null,
     rest: "/npm/@a%2Fb",

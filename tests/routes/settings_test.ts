@@ -116,6 +116,13 @@ Deno.test("a bad value is refused in one line with its name, itself and what is 
     ["INSTALL_RETENTION", "1y"],
     ["CACHE_MEMORY_MB", "0"],
     ["CACHE_MEMORY_MB", "1e3"],
+    ["REGISTRY_ALLOW", "http://127.0.0.1"],
+    ["TRUST_PROXY", "0"],
+    ["TRUST_PROXY", "11"],
+    ["TRUST_PROXY", "yes"],
+    ["TRUST_PROXY", "10.0.0.0/33"],
+    ["TRUST_PROXY", "10.0.0.0/8,"],
+    ["TRUST_PROXY", "forwarded:"],
     ["WEBHOOK_ALLOW", "https://hooks.example"],
     ["WEBHOOK_ALLOW", "*"],
     ["WEBHOOK_ALLOW", "hooks.*.example"],
@@ -174,6 +181,8 @@ Deno.test("whatever a variable holds, it is read or refused with its name", () =
     "INSTALL_RETENTION",
     "CACHE_MEMORY_MB",
     "WEBHOOK_ALLOW",
+    "REGISTRY_ALLOW",
+    "TRUST_PROXY",
     "OSV_URL",
   ];
   fc.assert(

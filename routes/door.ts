@@ -1,0 +1,165 @@
+/** What a request passes before it is routed: bounds on its address, its tokens and its number. */
+import { readAuthorization } from "./authorization.ts";
+import type { Ecosystem } from "../ecosystems/ecosystem.ts";
+import type { Deps } from "./deps.ts";
+import { type Problem, RequestError, respond, respondProblem } from "./errors.ts";
+import { type Forwarded, readForwarded } from "./forwarded.ts";
+import { type Identified, IdentityError } from "./identity.ts";
+import type { Exceeded } from "./throttle.ts";
+
+/** Of an address with its host: the longest that clients send are npm's, of a few hundred. */
+const MAX_URL = 8_192;
+/** A token, or the identity token of a CI job, which has a few kilobytes. */
+const MAX_AUTHORIZATION = 16_384;
+
+/** What requests cost besides the usual 1: records are searched, versions listed, lockfiles judged. */
+const COSTS: Readonly<Record<string, number>> = { why: 5, admin: 10, check: 200 };
+const SIMULATE_COST = 200;
+
+export interface Connection {
+  readonly remoteAddr: Deno.Addr;
+}
+
+/** A request, and where it comes from. */
+export interface Arrival {
+  readonly request: Request;
+  /** `""` where the transport has none; asked of the runtime only when it is wanted. */
+  readonly ip: string;
+}
+
+type DoorDeps = Pick<Deps, "settings" | "throttle" | "policies" | "tokens">;
+
+/** With TRUST_PROXY, the request as it was before the reverse proxy. Throws RequestError (400). */
+export function arrivalOf(
+  request: Request,
+  connection: Connection | undefined,
+  { trustProxy }: DoorDeps["settings"],
+): Arrival {
+  if (!trustProxy) {
+    return {
+      request,
+      get ip() {
+        return remoteOf(connection);
+      },
+    };
+  }
+  const said = readForwarded(request.headers, remoteOf(connection), trustProxy);
+  return { request: asSent(request, said), ip: said.ip };
+}
+
+function remoteOf(connection: Connection | undefined): string {
+  const address = connection?.remoteAddr;
+  return address !== undefined && "hostname" in address ? address.hostname : "";
+}
+
+const HOST = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/;
+
+function asSent(request: Request, { host, proto }: Forwarded): Request {
+  if (host === null && proto === null) return request;
+  if (host !== null && !HOST.test(host)) {
+    const message = "The proxy before this one names no host.";
+    throw new RequestError({ status: 400, code: "host_invalid", message });
+  }
+  const { url } = request;
+  const hostAt = url.indexOf("://") + 3;
+  const pathAt = url.indexOf("/", hostAt);
+  const before = host ?? url.slice(hostAt, pathAt);
+  const scheme = proto === null ? url.slice(0, hostAt) : `${proto}://`;
+  return new Request(`${scheme}${before}${url.slice(pathAt)}`, request);
+}
+
+/** Throws RequestError: 414, 431, and 429 for addresses that guess tokens, before a token is looked up. */
+export function enter(deps: DoorDeps, arrival: Arrival): void {
+  const { url, headers } = arrival.request;
+  if (url.length > MAX_URL) {
+    const message = `The address is longer than ${MAX_URL} characters.`;
+    throw new RequestError({ status: 414, code: "address_too_long", message });
+  }
+  const header = headers.get("authorization");
+  if (header === null) return;
+  if (header.length > MAX_AUTHORIZATION) {
+    const message = "The Authorization header is longer than any token.";
+    throw new RequestError({ status: 431, code: "header_too_long", message });
+  }
+  const waitMs = deps.throttle.tokensWait(arrival.ip);
+  if (waitMs > 0 && !isKnown(deps, header)) throw new RequestError(guessing(waitMs));
+}
+
+/** A token that was good just now is no guess, whoever else is behind the same address. */
+function isKnown({ tokens }: DoorDeps, header: string): boolean {
+  const secret = readAuthorization(header)?.token ?? null;
+  // Nothing else is looked up here.
+  return secret === null || tokens.recall(secret) !== null;
+}
+
+/** Takes note of what did not let anybody in. */
+export function turnedAway(deps: DoorDeps, arrival: Arrival, error: unknown): void {
+  if (error instanceof IdentityError && error.code === "token_unknown") {
+    deps.throttle.wrongToken(arrival.ip);
+  }
+}
+
+/** The admin API takes tokens of any form, and forms that hold one. Throws RequestError (429). */
+export async function guardAdmin(
+  deps: DoorDeps,
+  arrival: Arrival,
+  answer: () => Response | Promise<Response>,
+): Promise<Response> {
+  const { headers, method } = arrival.request;
+  const header = headers.get("authorization");
+  if (header === null && method === "GET") return await answer();
+  const waitMs = deps.throttle.tokensWait(arrival.ip);
+  if (waitMs > 0) {
+    const secret = /^bearer +(.+)$/i.exec(header ?? "")?.[1].trim() ?? "";
+    if (deps.tokens.recall(secret) === null) throw new RequestError(guessing(waitMs));
+  }
+  const response = await answer();
+  if (response.status === 401) deps.throttle.wrongToken(arrival.ip);
+  return response;
+}
+
+/** Counts a request; null: it may go on, else 429 in the words of its kind of client. */
+export function tooMany(
+  { policies, throttle }: DoorDeps,
+  { identity, arrival, mounts }: {
+    identity: Identified;
+    arrival: Arrival;
+    mounts: ReadonlyMap<string, Pick<Ecosystem, "errorsAsJson">>;
+  },
+): Response | null {
+  const { rest } = identity;
+  const slash = rest.indexOf("/", 1);
+  const first = rest.slice(1, slash < 0 ? undefined : slash);
+  const policy = policies.peek(identity.org);
+  const cost = costOf(first, rest);
+  const exceeded = throttle.take(identity, { policy, client: arrival, cost });
+  if (exceeded === null) return null;
+  const problem = limited(exceeded);
+  if (first === "admin" || first === "check") return respondProblem(problem);
+  if (Object.hasOwn(COSTS, first)) return respond(problem, { json: false });
+  const ecosystem = mounts.get(identity.ecosystem ?? first) ?? mounts.get("npm");
+  return respond(problem, { json: ecosystem?.errorsAsJson === true });
+}
+
+function costOf(first: string, rest: string): number {
+  if (first === "admin" && rest.endsWith("/simulate")) return SIMULATE_COST;
+  return Object.hasOwn(COSTS, first) ? COSTS[first] : 1;
+}
+
+function guessing(waitMs: number): Problem {
+  return busy("Too many unknown tokens came from this address", waitMs);
+}
+
+function limited({ what, waitMs }: Exceeded): Problem {
+  return busy(`Too many requests for this ${what}`, waitMs);
+}
+
+function busy(what: string, waitMs: number): Problem {
+  const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+  return {
+    status: 429,
+    code: "too_many_requests",
+    message: `${what}: try again in ${seconds} s.`,
+    headers: { "retry-after": String(seconds) },
+  };
+}
