@@ -5,6 +5,7 @@
  */
 import { LINE, LINES, type Members } from "./members.ts";
 import { LockfileInvalid, shown } from "./locked.ts";
+import { MAX_PIECES, tooMany } from "./text_lines.ts";
 
 const MAX_DEPTH = 256;
 
@@ -25,6 +26,7 @@ export function readJsonText(text: string): unknown {
 class Reader {
   #at = 0;
   #line = 1;
+  #values = 0;
   /** Containers that are open, the innermost last. */
   readonly #open: Container[] = [];
 
@@ -45,6 +47,7 @@ class Reader {
 
   /** A whole value, or false after opening a container. */
   #value(): [boolean, unknown] {
+    if (++this.#values > MAX_PIECES) tooMany(MAX_PIECES, "values");
     this.#space();
     const { text } = this;
     switch (text[this.#at]) {

@@ -2,16 +2,19 @@
 import { parsePurl } from "../../policy/purl.ts";
 import { SCHEMES } from "../mod.ts";
 import { Collector, type Locked, LockfileInvalid, shown, shownAddress } from "./locked.ts";
+import { textLines } from "./text_lines.ts";
 
 const FORMAT = "list of PURLs";
 
 /** Throws LockfileInvalid. */
 export function readPurlLines(text: string): Locked {
   const collector = new Collector();
-  text.split("\n").forEach((raw, i) => {
+  let line = 0;
+  for (const raw of textLines(text)) {
+    line++;
     const purl = raw.trim();
-    if (purl !== "" && !purl.startsWith("#")) addPurl(collector, { purl, line: i + 1 });
-  });
+    if (purl !== "" && !purl.startsWith("#")) addPurl(collector, { purl, line });
+  }
   return collector.locked(FORMAT);
 }
 

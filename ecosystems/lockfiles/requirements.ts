@@ -1,5 +1,6 @@
 /** requirements.txt: https://pip.pypa.io/en/stable/reference/requirements-file-format/. */
 import { Collector, type Locked, LockfileInvalid, shown, shownAddress } from "./locked.ts";
+import { textLines } from "./text_lines.ts";
 
 const FORMAT = "requirements.txt";
 /** A name with extras, then specifiers, then markers. */
@@ -82,24 +83,27 @@ function parts(text: string): { name: string; specifiers: string; hashes: string
 }
 
 /** Lines that end in a backslash go on; comments begin a line or follow a blank. */
-function logicalLines(text: string): Logical[] {
-  const found: Logical[] = [];
+function* logicalLines(text: string): Generator<Logical> {
   let pieces: string[] = [];
   let start = 1;
-  const physical = text.split("\n");
-  physical.forEach((raw, i) => {
-    const line = raw.replace(/\r$/, "");
-    if (pieces.length === 0) start = i + 1;
+  let number = 0;
+  for (const line of textLines(text)) {
+    number++;
+    if (pieces.length === 0) start = number;
     const comment = /^\s*#/.test(line);
-    const goesOn = !comment && line.endsWith("\\") && i < physical.length - 1;
+    const goesOn = !comment && line.endsWith("\\");
     pieces.push(goesOn ? line.slice(0, -1) : comment ? "" : line);
-    if (goesOn) return;
-    // One blank for many: no pattern here has to try how to share them out.
-    const whole = pieces.join(" ").replace(/\s+/g, " ").replace(/(?:^| )#.*$/, "").trim();
-    if (whole !== "") found.push({ text: whole, line: start });
+    if (goesOn) continue;
+    yield* whole(pieces, start);
     pieces = [];
-  });
-  return found;
+  }
+  yield* whole(pieces, start);
+}
+
+function whole(pieces: readonly string[], line: number): Logical[] {
+  // One blank for many: no pattern here has to try how to share them out.
+  const text = pieces.join(" ").replace(/\s+/g, " ").replace(/(?:^| )#.*$/, "").trim();
+  return text === "" ? [] : [{ text, line }];
 }
 
 function quoted(text: string): string {

@@ -1,12 +1,14 @@
 /** TOML as lockfiles use it; tells the lines of `[[package]]` tables. */
 import { LockfileInvalid, shown } from "./locked.ts";
 import { isMembers, LINE, list, type Members, members } from "./members.ts";
+import { boundPieces, textLines } from "./text_lines.ts";
 
 /** Lists of tables whose lines are told. */
 const LISTS = ["package", "packages"];
 
 /** Throws LockfileInvalid. */
 export async function readTomlText(text: string): Promise<Members> {
+  boundPieces(text);
   // Only those who check a lockfile wait for it.
   const { parse, TomlError } = await import("smol-toml");
   let parsed: unknown;
@@ -34,12 +36,10 @@ export async function readTomlText(text: string): Promise<Members> {
 function headers(text: string, name: string): number[] {
   const lines: number[] = [];
   const header = `[[${name}]]`;
-  let line = 1;
-  for (let start = 0; start >= 0 && start <= text.length; line++) {
-    if (text.startsWith(header, start)) lines.push(line);
-    const end = text.indexOf("\n", start);
-    if (end < 0) break;
-    start = end + 1;
+  let line = 0;
+  for (const row of textLines(text)) {
+    line++;
+    if (row.startsWith(header)) lines.push(line);
   }
   return lines;
 }

@@ -2,10 +2,13 @@
 import type { Event, ScalarEvent } from "js-yaml";
 import { LockfileInvalid, shown } from "./locked.ts";
 import { LINE, type Members } from "./members.ts";
+import { boundPieces } from "./text_lines.ts";
 
 type Yaml = typeof import("js-yaml");
 
 const MAX_DEPTH = 64;
+/** Its events take more memory than JSON or TOML do. */
+const MAX_PIECES = 1_000_000;
 
 type Container =
   | { readonly members: Members; key: string | null; keyLine: number }
@@ -16,6 +19,7 @@ type Container =
  * key that they belong to. An empty plain scalar is null. Throws LockfileInvalid.
  */
 export async function readYamlText(text: string): Promise<unknown[]> {
+  boundPieces(text, MAX_PIECES);
   // Only those who check a lockfile wait for it.
   const yaml = await import("js-yaml");
   return build(yaml, text, events(yaml, text));

@@ -1,6 +1,7 @@
 /** yarn.lock of yarn 1: https://github.com/yarnpkg/yarn/blob/master/src/lockfile/parse.js. */
 import { Collector, type Locked, LockfileInvalid, shown } from "./locked.ts";
 import { addNpm, notRegistry, splitSpec } from "./npm_release.ts";
+import { textLines } from "./text_lines.ts";
 
 const FORMAT = "yarn.lock 1";
 /** `key value`, each quoted where it needs to be. */
@@ -19,19 +20,21 @@ interface Block {
 export function readYarnClassic(text: string): Locked {
   const collector = new Collector();
   let block: Block | null = null;
-  text.split("\n").forEach((raw, i) => {
+  let number = 0;
+  for (const raw of textLines(text)) {
+    number++;
     const line = raw.trimEnd();
-    if (line === "" || line.startsWith("#")) return;
+    if (line === "" || line.startsWith("#")) continue;
     if (!line.startsWith(" ")) {
       if (block !== null) addBlock(collector, block);
-      block = { pattern: firstPattern(line, i + 1), line: i + 1, fields: new Map() };
-      return;
+      block = { pattern: firstPattern(line, number), line: number, fields: new Map() };
+      continue;
     }
-    if (block === null) fail(line, i + 1);
-    if (BLOCK.test(line) || NESTED.test(line)) return;
-    const [, key, value] = FIELD.exec(line) ?? fail(line, i + 1);
-    block.fields.set(unquote(key, i + 1), unquote(value, i + 1));
-  });
+    if (block === null) fail(line, number);
+    if (BLOCK.test(line) || NESTED.test(line)) continue;
+    const [, key, value] = FIELD.exec(line) ?? fail(line, number);
+    block.fields.set(unquote(key, number), unquote(value, number));
+  }
   if (block !== null) addBlock(collector, block);
   return collector.locked(FORMAT);
 }

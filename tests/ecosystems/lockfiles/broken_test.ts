@@ -1,5 +1,6 @@
 /** Whatever is sent, the answer is what was read or a LockfileInvalid, and soon. */
 import assert from "node:assert/strict";
+import process from "node:process";
 import fc from "fast-check";
 import {
   type Locked,
@@ -151,15 +152,25 @@ Deno.test("files over the bounds are refused", async () => {
   const many = Array.from({ length: 200_001 }, (_, i) => `a==${i}\n`).join("");
   await assertInvalid(many, /more than 200,000 entries/);
   await assertInvalid("[".repeat(10_000) + "]".repeat(10_000), /./, "package-lock.json");
+  const values = `[${"0,".repeat(2_000_001)}0]`;
+  await assertInvalid(`{"a": ${values}}`, /^Cannot read it as JSON: .*more than 2,000,000 values/);
+  await assertInvalid(`version = 4\na = ${values}`, /TOML: It has more than 2,000,000 values/);
+  await assertInvalid(`lockfileVersion: 9\na: ${values}`, /more than 1,000,000 values/);
+  await assertInvalid("\n".repeat(2_000_001), /more than 2,000,000 lines/, "requirements.txt");
   await assertInvalid('{"a":'.repeat(10_000), /line 1: it is nested deeper than 256 levels/);
 });
+
+/** Of the processor, so that a busy machine fails nothing. */
+function milliseconds({ user, system }: { user: number; system: number }): number {
+  return (user + system) / 1000;
+}
 
 Deno.test("2,500 entries are read in well under a second", async () => {
   for (const { filename, make } of SAMPLES) {
     const text = make(2_500);
-    const started = performance.now();
+    const started = process.cpuUsage();
     const locked = await read(text, filename);
-    const took = performance.now() - started;
+    const took = milliseconds(process.cpuUsage(started));
     assert.equal(locked.entries.length, 2_500);
     assert.ok(took < 1_000, `${filename}: ${took} ms`);
   }
@@ -189,9 +200,9 @@ Deno.test("texts made to be slow are not", async () => {
     "pkg:npm/a@1?" + "vcs_url&".repeat(long / 10),
   ];
   for (const text of slow) {
-    const started = performance.now();
+    const started = process.cpuUsage();
     await readOrRefuse(text);
-    const took = performance.now() - started;
+    const took = milliseconds(process.cpuUsage(started));
     assert.ok(took < 2_000, `${text.slice(0, 60)}: ${took} ms`);
   }
 });
