@@ -48,8 +48,8 @@ if (root.secret !== null) console.log(`Administrator's token, shown this once: $
 const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: settings.retentionMs });
 
 const journal = openJournal({ now, onNews: () => void webhooks().then((it) => it.kick(), report) });
-const { webhookAllow } = settings;
-const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, webhookAllow });
+const { webhookAllow, issuerAllow } = settings;
+const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, webhookAllow, issuerAllow });
 const audit = openAudit(kv);
 const alerts = openAlerts(kv, { now, journal });
 const tokens = openTokens(kv, { now, root: root.sha256, journal });

@@ -1,7 +1,10 @@
 import * as v from "valibot";
+import { outgoingFault } from "./addresses.ts";
 import { isMappedUserName } from "./names.ts";
 import { globMatcher } from "./pattern.ts";
 import { dictionary, strict } from "./shape.ts";
+import type { Fault } from "./store/errors.ts";
+import { pointerOf } from "./tree.ts";
 import type { WorkloadIdentity } from "./types.ts";
 
 /** `identities` of the policy: whose identity tokens (OIDC) count as tokens of the role `client`. */
@@ -41,7 +44,7 @@ export function identitySchema() {
 const ISSUER =
   "expected the issuer's https address as its tokens state it, without credentials, query or #";
 
-/** http is for machines of the operator's choice: whether it is followed is decided when it is used. */
+/** http is for machines of the operator's choice: see `identityFaults`. */
 function isIssuer(text: string): boolean {
   const url = text.length > 500 ? null : URL.parse(text);
   return url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
@@ -51,6 +54,24 @@ function isIssuer(text: string): boolean {
 /** Whoever has a repository at the issuer could come in otherwise. */
 function narrows(claims: Readonly<Record<string, string>>): boolean {
   return Object.values(claims).some((pattern) => /[A-Za-z0-9]/.test(pattern));
+}
+
+/**
+ * What is wrong with identities that are about to be stored: as with webhooks,
+ * what was stored before stays readable when the operator allows less.
+ * @param allow hosts that may be private, and http: see `isAllowedHost`
+ */
+export function identityFaults(
+  identities: readonly IdentityEntry[],
+  { allow, known }: { allow: readonly string[]; known: readonly IdentityEntry[] },
+): Fault[] {
+  const stored = new Set(known.map(({ issuer }) => issuer));
+  return identities.flatMap(({ issuer }, i) => {
+    const detail = stored.has(issuer) ? null : outgoingFault(issuer, allow);
+    return detail === null
+      ? []
+      : [{ pointer: pointerOf(["identities", String(i), "issuer"]), detail }];
+  });
 }
 
 export function compileIdentity(entry: IdentityEntry): WorkloadIdentity {

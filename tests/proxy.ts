@@ -78,7 +78,8 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
   const { secret, sha256 } = await ensureRootToken(kv, { configured: undefined, now });
   const journal = openJournal({ now });
   const webhookAllow = options.settings?.webhookAllow ?? [];
-  const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, webhookAllow });
+  const issuerAllow = options.settings?.issuerAllow ?? [];
+  const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, webhookAllow, issuerAllow });
   const tokens = openTokens(kv, { now, root: sha256, journal });
   const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: 400 * DAY });
   const requests = openRequests(kv, { now, journal, policies });
@@ -100,8 +101,8 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     packages: packageReader(() => deps),
     signIn: options.settings?.oidc
       ? openSignIn(kv, {
-        issuerAllow: [],
         ...options.settings,
+        issuerAllow,
         settings: options.settings.oidc,
         now,
         journal,

@@ -1,7 +1,8 @@
 import { decodeTime, monotonicFactory } from "ulid";
 import { compileDocument } from "../engine.ts";
 import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument } from "../schema.ts";
-import type { Policy, VersionSchemes, Webhook } from "../types.ts";
+import type { Policy, VersionSchemes } from "../types.ts";
+import { identityFaults } from "../identities.ts";
 import { webhookFaults } from "../webhooks.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { PolicyInvalid, PolicyUnreadable, PreconditionFailed, StoreUnavailable } from "./errors.ts";
@@ -21,6 +22,7 @@ const HISTORY = "policy_history";
 /** Ends a page of long documents early. */
 const PAGE_BYTES = 16 * 1024 * 1024;
 const ATTEMPTS = 20;
+const NOTHING_KNOWN = { webhooks: [], identities: [] };
 
 export interface PoliciesOptions {
   readonly schemes: VersionSchemes;
@@ -29,6 +31,8 @@ export interface PoliciesOptions {
   readonly journal?: Journal;
   /** Hosts that webhooks may use besides public https addresses: see `isAllowedHost`; none by default. */
   readonly webhookAllow?: readonly string[];
+  /** The same for issuers of identity tokens. */
+  readonly issuerAllow?: readonly string[];
   /** How long one answer of KV is waited for. */
   readonly timeoutMs?: number;
 }
@@ -56,6 +60,7 @@ class KvPolicies implements Policies {
   readonly #now: Clock;
   readonly #journal: Journal;
   readonly #webhookAllow: readonly string[];
+  readonly #issuerAllow: readonly string[];
   readonly #builtIn: Policy;
   readonly #ulid = monotonicFactory();
   /** The last write of each org that is under way: writers of one process wait for each other. */
@@ -68,6 +73,7 @@ class KvPolicies implements Policies {
     this.#now = now;
     this.#journal = options.journal ?? openJournal({ now });
     this.#webhookAllow = options.webhookAllow ?? [];
+    this.#issuerAllow = options.issuerAllow ?? [];
     this.#cache = new PolicyCache(this.#documents, { schemes, now });
     this.#builtIn = this.#compile(parsePolicy({}, schemes), DEFAULT_ORG, BUILT_IN_REVISION);
   }
@@ -127,7 +133,7 @@ class KvPolicies implements Policies {
 
   replace(org: string, document: unknown, change: Change): Promise<PolicyRevision> {
     return this.#serially(org, () => {
-      const draft = this.#draft(document, []);
+      const draft = this.#draft(document, NOTHING_KNOWN);
       return this.#store(org, change, () => Promise.resolve(draft));
     });
   }
@@ -141,7 +147,7 @@ class KvPolicies implements Policies {
       this.#store(org, options, async (stored) => {
         const own = readable(org, stored);
         const current = own === null ? await this.#inherited(org) : await this.#load(org, own);
-        return { ...this.#draft(change({ ...current }), current.webhooks), current };
+        return { ...this.#draft(change({ ...current }), current), current };
       }));
   }
 
@@ -218,11 +224,17 @@ class KvPolicies implements Policies {
     }
   }
 
-  /** @param known webhooks that need no second look */
-  #draft(input: unknown, known: readonly Webhook[]): Draft {
+  /** @param known webhooks and identities that need no second look */
+  #draft(input: unknown, known: Pick<PolicyDocument, "webhooks" | "identities">): Draft {
     const document = parsePolicy(input, this.#schemes);
     const allow = this.#webhookAllow;
-    const faults = webhookFaults(document.webhooks, { allow, known, input });
+    const faults = [
+      ...webhookFaults(document.webhooks, { allow, known: known.webhooks, input }),
+      ...identityFaults(document.identities, {
+        allow: this.#issuerAllow,
+        known: known.identities,
+      }),
+    ];
     if (faults.length > 0) throw new PolicyInvalid(faults);
     const json = JSON.stringify(document);
     const bytes = new TextEncoder().encode(json).length;

@@ -14,6 +14,19 @@ function read(variables: Readonly<Record<string, string>>) {
   return readSettings((name) => given.get(name), ECOSYSTEMS).oidc;
 }
 
+Deno.test("ISSUER_ALLOW names hosts as WEBHOOK_ALLOW does, none by default", () => {
+  const allow = (text: string) => {
+    const given = new Map([["UPSTREAM_NPM", "https://npm.example/"], ["ISSUER_ALLOW", text]]);
+    return readSettings((name) => given.get(name), ECOSYSTEMS).issuerAllow;
+  };
+  assert.deepEqual(allow(""), []);
+  assert.deepEqual(allow("GitLab.acme.example, 127.0.0.1:*"), [
+    "gitlab.acme.example",
+    "127.0.0.1:*",
+  ]);
+  assert.throws(() => allow("https://gitlab.acme.example/"), /Cannot use ISSUER_ALLOW/);
+});
+
 Deno.test("signing in takes all four settings or none", () => {
   assert.equal(read({}), null);
   assert.equal(read({ OIDC_ISSUER: "", OIDC_ALLOWED: "" }), null);
