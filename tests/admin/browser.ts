@@ -17,7 +17,11 @@ export class Browser {
   /** `Set-Cookie` lines of the proxy, in order. */
   readonly set: string[] = [];
 
-  constructor(readonly proxy: Pick<TestProxy, "fetch">) {}
+  constructor(
+    readonly proxy: Pick<TestProxy, "fetch">,
+    /** What the provider asks of whoever sits here. */
+    readonly shows: () => Record<string, string>,
+  ) {}
 
   jar(origin: string): Map<string, string> {
     const jar = this.jars.get(origin) ?? new Map<string, string>();
@@ -38,7 +42,7 @@ export class Browser {
     const sent = { ...init, headers, redirect: "manual" } as const;
     const response = url.origin === HERE
       ? await this.proxy.fetch(url.pathname + url.search, sent)
-      : await fetch(url, sent);
+      : await this.#elsewhere(url, sent);
     for (const line of response.headers.getSetCookie()) {
       if (url.origin === HERE) this.set.push(line);
       const [pair] = line.split(";");
@@ -48,6 +52,12 @@ export class Browser {
       else jar.set(name, value);
     }
     return { url, status: response.status, headers: response.headers, text: await response.text() };
+  }
+
+  #elsewhere(url: URL, init: RequestInit): Promise<Response> {
+    const headers = new Headers(init.headers);
+    for (const [name, value] of Object.entries(this.shows())) headers.set(name, value);
+    return fetch(url, { ...init, headers });
   }
 
   /**

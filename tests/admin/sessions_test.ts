@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { openSignIn } from "../../admin/app.ts";
 import { openJournal } from "../../policy/store/journal.ts";
+import { keys } from "../../policy/store/keys.ts";
+import type { News } from "../../policy/store/types.ts";
+import { wish } from "../policy/store/exceptions_fixture.ts";
 import { HERE } from "./browser.ts";
 import { ALLOWED, csrfOf, inSignInWorld, oidcSettings, OURS, sessionsOf } from "./sign_in_world.ts";
 
@@ -188,4 +191,48 @@ Deno.test("the API describes the sessions where there are some", () =>
     assert.equal(description.components.securitySchemes.session.name, SESSION);
     assert.deepEqual(description.security, [{ token: [] }, { session: [] }]);
     assert(description.paths["/admin/v1/sessions"].get);
+  }));
+
+Deno.test("an approver's link leads through signing in, and their session decides", () =>
+  inSignInWorld(async ({ browser, proxy, provider }) => {
+    const { now } = proxy.clock;
+    const { request: { id } } = await proxy.deps.requests.ask(wish({ origin: HERE }));
+    const news = await Array.fromAsync(proxy.kv.list<News>({ prefix: keys.allNews() }));
+    const link = new URL(news.findLast(({ value }) => value.link !== null)?.value.link ?? "");
+    const here = link.pathname + link.search;
+    const mine = browser();
+    const page = await mine.ask(here);
+    assert.equal(page.status, 200);
+    const signIn = /href="([^"]+sign-in[^"]+)"/.exec(page.text)?.[1].replaceAll("&amp;", "&") ?? "";
+    provider.who = "alice";
+    const arrived = await mine.go(signIn);
+    assert.equal(arrived.url.pathname + arrived.url.search, here);
+    assert.match(arrived.text, /signed in as alice@acme\.example/);
+    assert(!arrived.text.includes('name="token"'));
+
+    const decide = (fields: Record<string, string>, headers: Record<string, string> = OURS) => {
+      const body = new URLSearchParams({ decision: "approve", days: "2", ...fields });
+      return mine.ask(here, { method: "POST", headers, body });
+    };
+    const csrf = /name="csrf" value="([\w-]+)"/.exec(arrived.text)?.[1] ?? "";
+    assert.equal((await decide({})).status, 403);
+    assert.equal((await decide({ csrf }, { "sec-fetch-site": "cross-site" })).status, 403);
+    assert.equal((await proxy.deps.requests.get("acme", id))?.status, "open");
+    assert.equal((await decide({ csrf })).status, 200);
+    const decided = (await proxy.deps.requests.get("acme", id))?.decided;
+    assert.equal(decided?.by, "alice@acme.example");
+    assert.equal(decided?.until, new Date(now + 48 * HOUR).toISOString());
+  }));
+
+Deno.test("a viewer's session decides on nothing", () =>
+  inSignInWorld(async ({ signedIn, proxy }) => {
+    const { request: { id } } = await proxy.deps.requests.ask(wish({ origin: HERE }));
+    const bob = await signedIn("bob");
+    const { status } = await bob.ask(`/admin/v1/orgs/acme/requests/${id}/decide`, {
+      method: "POST",
+      headers: { ...OURS, "x-csrf-token": await csrfOf(bob) },
+      body: JSON.stringify({ decision: "approve" }),
+    });
+    assert.equal(status, 403);
+    assert.equal((await proxy.deps.requests.get("acme", id))?.status, "open");
   }));

@@ -2,14 +2,21 @@
 import { readOidc } from "../../routes/oidc_settings.ts";
 import { type TestProxy, testProxy } from "../proxy.ts";
 import { Browser, HERE } from "./browser.ts";
-import { CLIENT, startProvider, type TestProvider } from "./provider.ts";
+import { type Account, accountHeader, CLIENT, startProvider } from "./provider.ts";
 
 export const ALLOWED = "alice@acme.example=acme:editor, @acme.example=acme:viewer, " +
   "@acme.example=beta:viewer, group:platform=*:admin";
 
+const { issuer: ISSUER } = await startProvider(`${HERE}/admin/callback`);
+
 export interface SignInWorld {
   readonly proxy: TestProxy;
-  readonly provider: TestProvider;
+  readonly provider: {
+    readonly issuer: string;
+    readonly accounts: Map<string, Account>;
+    /** Who sits at the browsers. */
+    who: string;
+  };
   browser(): Browser;
   /** Somebody signed in, with their browser. */
   signedIn(who: string): Promise<Browser>;
@@ -17,9 +24,9 @@ export interface SignInWorld {
 
 export async function inSignInWorld(
   work: (world: SignInWorld) => Promise<void>,
-  { allowed = ALLOWED, publicUrl = HERE }: { allowed?: string; publicUrl?: string | null } = {},
+  { issuer = ISSUER, publicUrl = HERE }: { issuer?: string; publicUrl?: string | null } = {},
 ): Promise<void> {
-  await using provider = await startProvider([`${HERE}/admin/callback`]);
+  const provider = { issuer, accounts: new Map<string, Account>(), who: "" };
   const person = (name: string, more = {}) =>
     provider.accounts.set(name, {
       email: `${name}@acme.example`,
@@ -33,10 +40,11 @@ export async function inSignInWorld(
   await using proxy = await testProxy({
     settings: {
       ...(publicUrl === null ? {} : { publicUrl }),
-      oidc: oidcSettings(provider.issuer, allowed),
+      oidc: oidcSettings(issuer, ALLOWED),
     },
   });
-  const browser = () => new Browser(proxy);
+  const browser = () =>
+    new Browser(proxy, () => accountHeader(provider.accounts.get(provider.who) ?? {}));
   await work({
     proxy,
     provider,
