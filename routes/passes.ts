@@ -1,5 +1,5 @@
 import type { PassTarget } from "../ecosystems/ecosystem.ts";
-import { InvalidMetadata } from "../ecosystems/errors.ts";
+import { InvalidMetadata, UpstreamError } from "../ecosystems/errors.ts";
 import type { Deps } from "./deps.ts";
 import { NOT_FOUND, RequestError, respond } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
@@ -27,7 +27,13 @@ export async function servePass(
     type: target.method === "POST" ? "application/json" : undefined,
     origins: await deps.indexes.origins(ecosystem, source),
   });
-  if (target.audit && passed.status === 200 && policy.auditOverride && ecosystem.lifts) {
+  const { status } = passed;
+  // Passed on as it is, it would be taken for a failure of the proxy's own.
+  if (status >= 500) {
+    const { host } = new URL(source.url);
+    throw new UpstreamError("status", `Upstream ${host} answers ${status}`, { status });
+  }
+  if (target.audit && status === 200 && policy.auditOverride && ecosystem.lifts) {
     const lifted = ecosystem.lifts(passed.bytes);
     if (lifted.length > 0) {
       await deps.lifts.add(client, lifted);
@@ -38,7 +44,7 @@ export async function servePass(
     "content-length": String(passed.bytes.length),
   });
   if (passed.type !== "") headers.set("content-type", passed.type);
-  return new Response(method === "HEAD" ? null : passed.bytes, { status: passed.status, headers });
+  return new Response(method === "HEAD" ? null : passed.bytes, { status, headers });
 }
 
 /** What the client sent, less what is the business of its private registries. Throws RequestError. */
