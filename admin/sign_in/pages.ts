@@ -122,7 +122,7 @@ async function failed(
   if (status >= 500) report(error);
   const message = error instanceof SignInRefused ? error.message : problem.message;
   return await page({
-    title: "Signing in failed",
+    title: "That did not work",
     body: html`
       <h1>That did not work</h1>
       <p class="notice">${message}</p>
