@@ -45,11 +45,18 @@ const root = await orExit(
 );
 // Before anything else can fail: it is shown this once.
 if (root.secret !== null) console.log(`Administrator's token, shown this once: ${root.secret}`);
-const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: settings.retentionMs });
+const records = openRecords(kv, {
+  schemes: SCHEMES,
+  now,
+  retentionMs: settings.retentionMs,
+  onLate: (state) =>
+    log({ event: state.waiting > 0 ? "records_wait" : "records_stored", ...state }),
+});
 
 const journal = openJournal({ now, onNews: () => void webhooks().then((it) => it.kick(), report) });
-const { webhookAllow, issuerAllow } = settings;
-const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, webhookAllow, issuerAllow });
+const { webhookAllow, issuerAllow, registryAllow } = settings;
+const allowed = { webhookAllow, issuerAllow, registryAllow };
+const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, ...allowed });
 const audit = openAudit(kv);
 const alerts = openAlerts(kv, { now, journal });
 const tokens = openTokens(kv, { now, root: root.sha256, journal });

@@ -103,6 +103,8 @@ export interface Source {
   readonly partition: string;
   /** Further origins that files may be fetched from. */
   readonly fileOrigins: readonly string[];
+  /** Whether a policy names it, and not the operator: then its addresses are looked at. */
+  readonly namedByPolicy?: boolean;
 }
 
 /** The address a client uses for this ecosystem. */

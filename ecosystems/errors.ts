@@ -10,6 +10,7 @@ export type UpstreamFault =
   | "timeout" // 504: no first byte, or a stalled body
   | "redirect" // 502: sends us to an address that is not allowed
   | "oversized" // 502: larger than we read
+  | "busy" // 503: too many requests of ours wait for it
   | "digest" // the connection breaks: not the file that its index speaks of
   | "status"; // as upstream says: 401, 403, 429, 5xx
 

@@ -9,6 +9,7 @@ import type { LookupFunction } from "node:net";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import type { Packed } from "./ecosystem.ts";
 import { InvalidMetadata, UpstreamError } from "./errors.ts";
+import type { Pieces } from "./file_body.ts";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -19,6 +20,15 @@ export interface HttpAnswer {
   readonly wire: Uint8Array<ArrayBuffer>;
   readonly packed?: Packed;
 }
+
+/** An answer whose body has yet to be read. */
+export interface HttpOpened {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Pieces;
+}
+
+type HttpRequest = Omit<HttpAsk, "limit">;
 
 export interface HttpAsk {
   readonly method: string;
@@ -42,6 +52,20 @@ export class HttpClient {
 
   /** Throws UpstreamError (oversized), InvalidMetadata (a body that cannot be inflated), and what the socket throws. */
   async ask(url: URL, ask: HttpAsk): Promise<HttpAnswer> {
+    return await collect(await this.#send(url, ask), ask);
+  }
+
+  /** An answer whose body comes later, as it is. Throws what the socket throws. */
+  async open(url: URL, ask: Omit<HttpAsk, "limit">): Promise<HttpOpened> {
+    const response = await this.#send(url, ask);
+    return {
+      status: response.statusCode ?? 0,
+      headers: headersOf(response),
+      body: piecesOf(response),
+    };
+  }
+
+  async #send(url: URL, ask: HttpRequest): Promise<IncomingMessage> {
     try {
       return await this.#once(url, ask, false);
     } catch (error) {
@@ -51,12 +75,12 @@ export class HttpClient {
     }
   }
 
-  #once(url: URL, ask: HttpAsk, fresh: boolean): Promise<HttpAnswer> {
+  #once(url: URL, ask: HttpRequest, fresh: boolean): Promise<IncomingMessage> {
     const secure = url.protocol === "https:";
     const send = secure ? httpsRequest : httpRequest;
     const agent = secure ? this.#https : this.#http;
     const headers = Object.fromEntries(ask.headers);
-    headers["accept-encoding"] = "gzip, br";
+    headers["accept-encoding"] ??= "gzip, br";
     if (ask.body !== undefined) headers["content-length"] = String(ask.body.length);
     return new Promise((resolve, reject) => {
       if (ask.signal.aborted) return reject(ask.signal.reason);
@@ -66,6 +90,7 @@ export class HttpClient {
         agent: fresh ? false : agent,
         lookup: ask.lookup,
       });
+      let began = false;
       const abort = () => {
         reject(ask.signal.reason);
         request.destroy();
@@ -73,16 +98,34 @@ export class HttpClient {
       ask.signal.addEventListener("abort", abort, { once: true });
       request.on("close", () => ask.signal.removeEventListener("abort", abort));
       request.on("error", (error: Error) => {
-        const stale = request.reusedSocket && !fresh && !ask.signal.aborted;
+        const stale = request.reusedSocket && !fresh && !began && !ask.signal.aborted;
         reject(stale ? new StaleConnection(error.message, { cause: error }) : error);
       });
       request.on("response", (response: IncomingMessage) => {
+        began = true;
         ask.alive();
-        collect(response, ask).then(resolve, reject);
+        resolve(response);
       });
       request.end(ask.body);
     });
   }
+}
+
+function piecesOf(response: IncomingMessage): Pieces {
+  const chunks: AsyncIterator<Uint8Array<ArrayBuffer>> = response[Symbol.asyncIterator]();
+  return {
+    async read() {
+      const { done, value } = await chunks.next();
+      if (done !== true) return { done: false, value };
+      if (!response.complete) throw new TypeError("the connection broke off");
+      return { done: true, value: undefined };
+    },
+    cancel() {
+      response.on("error", () => {}); // nobody reads it any more
+      response.destroy();
+      return Promise.resolve();
+    },
+  };
 }
 
 class StaleConnection extends Error {
@@ -166,6 +209,9 @@ const INFLATE = new Map([
 ]);
 /** Deflate cannot do better, whatever a gzip's last bytes say. */
 const MAX_RATIO = 1032;
+/** What inflates to more is a bomb unless it was larger to begin with: versions repeat, but not that much. */
+const ANY_RATIO = 16 * 1024 * 1024;
+const USUAL_RATIO = 250;
 const MIN_PIECE = 64;
 const USUAL_PIECE = 16 * 1024;
 
@@ -182,16 +228,17 @@ function inflate(
       `Cannot read upstream's answer: its encoding is ${coding.slice(0, 40)}`,
     );
   }
+  const most = Math.min(limit, Math.max(ANY_RATIO, bytes.length * USUAL_RATIO));
   try {
     const { buffer, byteOffset, byteLength } = inflater(bytes, {
-      maxOutputLength: limit,
-      chunkSize: pieceFor(bytes, { coding, limit }),
+      maxOutputLength: most,
+      chunkSize: pieceFor(bytes, { coding, limit: most }),
     });
     // Never shared: the inflater made it.
     const inflated = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
     return byteLength < buffer.byteLength * 0.8 ? inflated.slice() : inflated;
   } catch (cause) {
-    if (cause instanceof RangeError) throw oversized(limit);
+    if (cause instanceof RangeError) throw oversized(most);
     throw new InvalidMetadata(`Cannot inflate upstream's answer (${coding})`, { cause });
   }
 }

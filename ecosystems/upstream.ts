@@ -1,28 +1,20 @@
-/**
- * The only fetch of registries: allowed origins, deadlines, size caps,
- * redirects followed by hand, credentials to their own origin alone.
- */
+/** The only fetch of registries: documents, files and small exchanges, each within bounds. */
 import type { Document, DocumentAddress, Source } from "./ecosystem.ts";
-import { InvalidMetadata, UpstreamError } from "./errors.ts";
-import { type HttpAnswer, HttpClient } from "./http_client.ts";
+import { UpstreamError } from "./errors.ts";
+import { guardedPieces, type Pieces, streamPieces } from "./file_body.ts";
+import { HostSlots } from "./host_slots.ts";
+import { type HttpAnswer, HttpClient, type HttpOpened } from "./http_client.ts";
+import {
+  type Answered,
+  type Asked,
+  type Followed,
+  Outgoing,
+  type OutgoingOptions,
+} from "./outgoing.ts";
+import { LIMITS, type UpstreamLimits } from "./upstream_limits.ts";
 
-export interface UpstreamLimits {
-  /** Milliseconds to the first byte of an answer. */
-  readonly firstByteMs: number;
-  /** Milliseconds without a byte of the body. */
-  readonly stallMs: number;
-  /** Bytes of a document, inflated. */
-  readonly documentBytes: number;
-  /** Bytes of a file. */
-  readonly fileBytes: number;
-}
-
-export const LIMITS: UpstreamLimits = {
-  firstByteMs: 10_000,
-  stallMs: 20_000,
-  documentBytes: 120 * 1024 * 1024,
-  fileBytes: 4 * 1024 * 1024 * 1024,
-};
+export { LIMITS, type UpstreamLimits } from "./upstream_limits.ts";
+export type { Pieces } from "./file_body.ts";
 
 /** What a conditional request carries. */
 export interface Validators {
@@ -43,12 +35,6 @@ export type DocumentAnswer =
   | { readonly kind: "unchanged"; readonly maxAge: number | null }
   | { readonly kind: "missing" };
 
-/** A body, read piece by piece; a stream's reader is one. */
-export interface Pieces {
-  read(): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>>;
-  cancel(reason?: unknown): Promise<void>;
-}
-
 export interface FileAnswer {
   readonly body: Pieces;
   /** null: not stated, or the body comes inflated. */
@@ -62,17 +48,27 @@ export interface PassAnswer {
   readonly type: string;
 }
 
-const MAX_REDIRECTS = 5;
+export type UpstreamOptions = Omit<OutgoingOptions, "limits"> & {
+  readonly limits?: Partial<UpstreamLimits>;
+};
 
 /** One upstream client for all ecosystems. */
 export class Upstream {
   readonly #limits: UpstreamLimits;
-  readonly #agent: string;
-  readonly #client = new HttpClient();
+  readonly #outgoing: Outgoing;
+  readonly #trusted = new HttpClient();
+  /** Apart, so that no connection is used again that was made without a look at its address. */
+  readonly #guarded = new HttpClient();
+  readonly #documents: HostSlots;
+  readonly #files: HostSlots;
 
-  constructor(options: { limits?: Partial<UpstreamLimits>; userAgent?: string } = {}) {
-    this.#limits = { ...LIMITS, ...options.limits };
-    this.#agent = options.userAgent ?? "package-proxy";
+  constructor(options: UpstreamOptions = {}) {
+    const limits = { ...LIMITS, ...options.limits };
+    const waitMs = limits.queueMs;
+    this.#limits = limits;
+    this.#outgoing = new Outgoing({ ...options, limits });
+    this.#documents = new HostSlots({ atOnce: limits.documentsAtOnce, waitMs });
+    this.#files = new HostSlots({ atOnce: limits.filesAtOnce, waitMs });
   }
 
   /** A whole document. Throws UpstreamError. */
@@ -84,12 +80,12 @@ export class Upstream {
     const headers = new Headers({ accept: address.accept });
     if (validators?.etag) headers.set("if-none-match", validators.etag);
     else if (validators?.lastModified) headers.set("if-modified-since", validators.lastModified);
-    const { answer, url } = await this.#whole(source, address.url, { headers, origins });
+    const { answer, url, host } = await this.#whole(source, address.url, { headers, origins });
     if (answer.status === 304 && validators) {
       return { kind: "unchanged", maxAge: maxAge(answer.headers) };
     }
     if (answer.status === 404 || answer.status === 410) return { kind: "missing" };
-    if (answer.status !== 200) throw statusError(url, answer);
+    if (answer.status !== 200) throw statusError(host, answer);
     return {
       kind: "document",
       document: {
@@ -115,27 +111,28 @@ export class Upstream {
   ): Promise<FileAnswer | null> {
     // What is hashed is the file itself, so it is asked for as it is.
     const headers = new Headers({ accept: "*/*", "accept-encoding": "identity" });
-    const opened = await this.#open(source, url, { headers, origins });
-    const { response } = opened;
-    if (response.status === 404 || response.status === 410) {
-      opened.end();
-      return null;
+    const { answer, host, watch, end } = await this.#open(source, url, { headers, origins });
+    const leave = async () => {
+      end();
+      await answer.body.cancel().catch(() => {});
+    };
+    if (answer.status !== 200) {
+      await leave();
+      if (answer.status === 404 || answer.status === 410) return null;
+      throw statusError(host, answer);
     }
-    if (response.status !== 200 || response.body === null) {
-      opened.end();
-      throw statusError(opened.url, response);
-    }
-    const encoded = response.headers.get("content-encoding") !== null;
-    const stated = Number(response.headers.get("content-length") ?? NaN);
+    const encoded = answer.headers.get("content-encoding") !== null;
+    const stated = Number(answer.headers.get("content-length") ?? NaN);
     const length = encoded || !Number.isSafeInteger(stated) ? null : stated;
-    if (length !== null && length > this.#limits.fileBytes) {
-      opened.end();
+    const maxBytes = this.#limits.fileBytes;
+    if (length !== null && length > maxBytes) {
+      await leave();
       throw new UpstreamError("oversized", `Upstream's file is of ${length} bytes`);
     }
     return {
-      body: guard(response.body, opened, length ?? PIECE),
+      body: guardedPieces(answer.body, { host, watch, maxBytes, end }),
       length,
-      type: response.headers.get("content-type"),
+      type: answer.headers.get("content-type"),
     };
   }
 
@@ -156,193 +153,62 @@ export class Upstream {
     return { status: answer.status, bytes: answer.bytes, type: mediaType(answer.headers) };
   }
 
-  /** An answer whose body comes later. */
-  async #open(source: Source, address: string, asked: Asked): Promise<Opened> {
-    const { answer, url, watch } = await this.#follow(source, address, asked, {
-      send: (url, watch) =>
-        fetch(url, {
-          method: "GET",
-          headers: asked.headers,
-          redirect: "manual",
-          signal: watch.signal,
-        }),
-      discard: async (response) => await response.body?.cancel(),
+  /** An answer whose body comes later; `end` stops the deadlines and gives the slot back. */
+  async #open(source: Source, address: string, asked: Asked): Promise<Followed<HttpOpened>> {
+    const followed = await this.#outgoing.follow<HttpOpened>(source, address, asked, {
+      slots: this.#files,
+      send: (url, watch, lookup) => {
+        const ask = { method: "GET", headers: asked.headers, signal: watch.signal };
+        return lookup === undefined
+          ? fetchFile(url, ask)
+          : this.#guarded.open(url, { ...ask, lookup, alive: () => watch.alive() });
+      },
+      discard: ({ body }) => body.cancel(),
     });
-    watch.alive();
-    return { response: answer, url, watch, end: () => watch.end() };
+    followed.watch.alive();
+    return followed;
   }
 
   /** An answer with its body. */
-  async #whole(
-    source: Source,
-    address: string,
-    asked: Asked,
-  ): Promise<{ answer: HttpAnswer; url: string }> {
+  async #whole(source: Source, address: string, asked: Asked): Promise<Followed<HttpAnswer>> {
     const { headers, method = "GET", body } = asked;
-    const { answer, url, watch } = await this.#follow(source, address, asked, {
-      send: (url, watch) =>
-        this.#client.ask(url, {
+    const followed = await this.#outgoing.follow<HttpAnswer>(source, address, asked, {
+      slots: this.#documents,
+      send: (url, watch, lookup) =>
+        (lookup === undefined ? this.#trusted : this.#guarded).ask(url, {
           method,
           headers,
           body,
           signal: watch.signal,
           alive: () => watch.alive(),
           limit: this.#limits.documentBytes,
+          lookup,
         }),
       discard: () => Promise.resolve(),
     });
-    watch.end();
-    return { answer, url };
-  }
-
-  /** Asks allowed origins only, redirects included, and gives the credential to its own origin only. */
-  async #follow<T extends { status: number; headers: Headers }>(
-    source: Source,
-    address: string,
-    { headers, origins = [] }: Asked,
-    { send, discard }: {
-      send: (url: URL, watch: Watch) => Promise<T>;
-      discard: (answer: T) => Promise<void>;
-    },
-  ): Promise<{ answer: T; url: string; watch: Watch }> {
-    const home = new URL(source.url).origin;
-    const allowed = new Set([home, ...source.fileOrigins, ...origins]);
-    headers.set("user-agent", this.#agent);
-    let url = new URL(address, source.url);
-    const watch = new Watch(this.#limits);
-    try {
-      for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-        if (!allowed.has(url.origin) || url.username !== "" || url.password !== "") {
-          const what = hop === 0 ? "asked for an address" : "redirects to an address";
-          throw new UpstreamError(
-            "redirect",
-            `Upstream ${what} that is not allowed: ${url.origin}`,
-          );
-        }
-        if (source.authorization !== null && url.origin === home) {
-          headers.set("authorization", source.authorization);
-        } else headers.delete("authorization");
-        const answer = await send(url, watch);
-        const location = answer.headers.get("location");
-        if (!REDIRECTS.has(answer.status) || location === null) {
-          return { answer, url: url.href, watch };
-        }
-        await discard(answer);
-        if (!URL.canParse(location, url)) break;
-        url = new URL(location, url);
-      }
-      throw new UpstreamError("redirect", `Upstream redirects more than ${MAX_REDIRECTS} times`);
-    } catch (cause) {
-      watch.end();
-      if (cause instanceof UpstreamError || cause instanceof InvalidMetadata) throw cause;
-      throw fetchError(url.host, cause, watch.timedOut);
-    }
+    followed.end();
+    return followed;
   }
 }
 
-/** What is asked for; `headers` are completed on the way. */
-interface Asked {
-  readonly headers: Headers;
-  readonly origins?: readonly string[];
-  readonly method?: string;
-  readonly body?: Uint8Array<ArrayBuffer>;
+async function fetchFile(
+  url: URL,
+  ask: { readonly method: string; readonly headers: Headers; readonly signal: AbortSignal },
+): Promise<HttpOpened> {
+  const { status, headers, body } = await fetch(url, { ...ask, redirect: "manual" });
+  const stated = Number(headers.get("content-length") ?? NaN);
+  const length = Number.isSafeInteger(stated) ? stated : null;
+  return { status, headers, body: body === null ? NOTHING : streamPieces(body, length) };
 }
 
-interface Opened {
-  readonly response: Response;
-  readonly url: string;
-  readonly watch: Watch;
-  /** Stops the deadlines; the body is no longer wanted. */
-  end(): void;
-}
+const NOTHING: Pieces = {
+  read: () => Promise.resolve({ done: true, value: undefined }),
+  cancel: () => Promise.resolve(),
+};
 
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-
-/** Two deadlines on one timer: first byte, then silence of the body. */
-class Watch {
-  readonly #controller = new AbortController();
-  readonly #limits: UpstreamLimits;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #deadline: number;
-  timedOut = false;
-
-  constructor(limits: UpstreamLimits) {
-    this.#limits = limits;
-    this.#deadline = performance.now() + limits.firstByteMs;
-    this.#arm();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** A byte came. */
-  alive(): void {
-    this.#deadline = performance.now() + this.#limits.stallMs;
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #arm(): void {
-    const left = Math.max(this.#deadline - performance.now(), 0);
-    this.#timer = setTimeout(() => {
-      if (performance.now() < this.#deadline) return this.#arm();
-      this.timedOut = true;
-      this.#controller.abort(new DOMException("deadline", "TimeoutError"));
-    }, left);
-  }
-}
-
-/** Large pieces cost less a byte than the runtime's own of 64 KB; larger ones gain nothing. */
-const PIECE = 256 * 1024;
-const MIN_PIECE = 1024;
-
-/**
- * The body, with silence and failures turned into UpstreamErrors.
- * @param length bytes it will likely have
- */
-function guard(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  { url, watch }: Opened,
-  length: number,
-): Pieces {
-  const reader = body.getReader({ mode: "byob" });
-  const piece = Math.max(MIN_PIECE, Math.min(length, PIECE));
-  return {
-    async read() {
-      try {
-        const { done, value } = await reader.read(new Uint8Array(piece));
-        if (done || value === undefined) {
-          watch.end();
-          return { done: true, value: undefined };
-        }
-        watch.alive();
-        return { done, value };
-      } catch (cause) {
-        watch.end();
-        throw fetchError(new URL(url).host, cause, watch.timedOut);
-      }
-    },
-    async cancel(reason) {
-      watch.end();
-      await reader.cancel(reason);
-    },
-  };
-}
-
-function fetchError(host: string, cause: unknown, timedOut: boolean): UpstreamError {
-  if (timedOut || (cause instanceof DOMException && cause.name === "TimeoutError")) {
-    return new UpstreamError("timeout", `Upstream ${host} does not answer in time`, { cause });
-  }
-  return new UpstreamError("unreachable", `Cannot reach upstream ${host}`, { cause });
-}
-
-function statusError(url: string, response: { status: number; headers: Headers }): UpstreamError {
+function statusError(host: string, response: Answered): UpstreamError {
   const { status } = response;
-  return new UpstreamError("status", `Upstream ${new URL(url).host} answers ${status}`, {
+  return new UpstreamError("status", `Upstream ${host} answers ${status}`, {
     status,
     retryAfter: response.headers.get("retry-after") ?? undefined,
   });

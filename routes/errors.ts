@@ -18,6 +18,7 @@ const UPSTREAM: Record<Exclude<UpstreamFault, "status">, { status: number; code:
   timeout: { status: 504, code: "upstream_timeout" },
   redirect: { status: 502, code: "upstream_redirect" },
   oversized: { status: 502, code: "upstream_oversized" },
+  busy: { status: 503, code: "upstream_busy" },
   digest: { status: 502, code: "digest_mismatch" },
 };
 
@@ -82,12 +83,12 @@ export function problemOf(error: unknown): Problem {
 
 function upstreamProblem(error: UpstreamError): Problem {
   const { fault, message, options } = error;
-  if (fault !== "status") return { ...UPSTREAM[fault], message: `${message}.` };
-  const upstream = options.status ?? 502;
   const retry = options.retryAfter;
   const headers = retry !== undefined && /^[\w ,:]{1,40}$/.test(retry)
     ? { "retry-after": retry }
     : undefined;
+  if (fault !== "status") return { ...UPSTREAM[fault], message: `${message}.`, headers };
+  const upstream = options.status ?? 502;
   if (upstream === 429 || upstream === 503) {
     return { status: 503, code: "upstream_busy", message: `${message}.`, headers };
   }

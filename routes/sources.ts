@@ -50,7 +50,7 @@ export function sourceFor(
     .update(JSON.stringify([identity.org, registry.url, authorization])).digest("base64url");
   const given = new URL(registry.url.endsWith("/") ? registry.url : `${registry.url}/`);
   const url = (ecosystem.upstreamBase?.(given) ?? given).href;
-  return { ecosystem: id, url, authorization, partition, fileOrigins: [] };
+  return { ecosystem: id, url, authorization, partition, fileOrigins: [], namedByPolicy: true };
 }
 
 function registryOf(

@@ -1,5 +1,6 @@
 import type { Ecosystem } from "../ecosystems/ecosystem.ts";
 import { type AdvisorySource, FactsSource } from "../ecosystems/facts.ts";
+import type { Resolve } from "../ecosystems/guarded_lookup.ts";
 import { Indexes } from "../ecosystems/indexes.ts";
 import { IssuerClient } from "../ecosystems/issuers/client.ts";
 import { IssuerKeys } from "../ecosystems/issuers/keys.ts";
@@ -36,12 +37,18 @@ export interface Parts {
   /** The admin API. */
   readonly admin: Deps["admin"];
   readonly limits?: Partial<UpstreamLimits>;
+  /** How names are resolved that a policy or an upstream gives; the machine's own way by default. */
+  readonly resolve?: Resolve;
 }
 
 /** Puts the parts together: one upstream client, caches within one bound. */
 export function wire(parts: Parts): Deps {
   const { now, settings } = parts;
-  const upstream = new Upstream({ limits: parts.limits });
+  const upstream = new Upstream({
+    limits: parts.limits,
+    allow: settings.registryAllow,
+    resolve: parts.resolve,
+  });
   const share = (part: number) => ({ now, bytes: Math.floor(settings.cacheBytes * part) });
   const indexes = new Indexes(
     new RevalidatedCache(upstream, share(0.4)),

@@ -40,10 +40,10 @@ export interface ProxyOptions {
   readonly policies?: Readonly<Record<string, unknown>>;
   readonly settings?: Partial<Settings>;
   readonly limits?: Partial<UpstreamLimits>;
+  /** How names are resolved that somebody else than the operator gives, and the sign-in's provider. */
+  readonly resolve?: Resolve;
   /** Base address of the advisories; absent: nobody is asked. */
   readonly osv?: string;
-  /** How names of the sign-in's provider are resolved. */
-  readonly resolve?: Resolve;
   /** A KV file; default in memory. */
   readonly kvPath?: string;
 }
@@ -79,7 +79,9 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
   const journal = openJournal({ now });
   const webhookAllow = options.settings?.webhookAllow ?? [];
   const issuerAllow = options.settings?.issuerAllow ?? [];
-  const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, webhookAllow, issuerAllow });
+  const registryAllow = options.settings?.registryAllow ?? ["127.0.0.1:*"];
+  const allowed = { webhookAllow, issuerAllow, registryAllow };
+  const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, ...allowed });
   const tokens = openTokens(kv, { now, root: sha256, journal });
   const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: 400 * DAY });
   const requests = openRequests(kv, { now, journal, policies });
@@ -125,6 +127,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     settings: {
       ...readSettings(() => undefined, ECOSYSTEMS),
       ...upstreamsOf(options),
+      registryAllow,
       ...options.settings,
     },
     policies,
@@ -139,6 +142,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     admin: (request) => admin.fetch(request),
     probe: async () => void await kv.get(["meta", "probe"]),
     limits: options.limits,
+    resolve: options.resolve,
   });
   const webhooks = new Dispatcher({
     kv,

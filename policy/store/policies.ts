@@ -1,5 +1,6 @@
 import { decodeTime, monotonicFactory } from "ulid";
 import { compileDocument } from "../engine.ts";
+import { registryFaults } from "../registries.ts";
 import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument } from "../schema.ts";
 import type { Policy, VersionSchemes } from "../types.ts";
 import { identityFaults } from "../identities.ts";
@@ -22,7 +23,10 @@ const HISTORY = "policy_history";
 /** Ends a page of long documents early. */
 const PAGE_BYTES = 16 * 1024 * 1024;
 const ATTEMPTS = 20;
-const NOTHING_KNOWN = { webhooks: [], identities: [] };
+const NOTHING_KNOWN = { webhooks: [], identities: [], registries: [] };
+
+/** What is stored already, and needs no second look. */
+type Known = Pick<PolicyDocument, "webhooks" | "identities" | "registries">;
 
 export interface PoliciesOptions {
   readonly schemes: VersionSchemes;
@@ -33,6 +37,8 @@ export interface PoliciesOptions {
   readonly webhookAllow?: readonly string[];
   /** The same for issuers of identity tokens. */
   readonly issuerAllow?: readonly string[];
+  /** The same for `registries`. */
+  readonly registryAllow?: readonly string[];
   /** How long one answer of KV is waited for. */
   readonly timeoutMs?: number;
 }
@@ -61,6 +67,7 @@ class KvPolicies implements Policies {
   readonly #journal: Journal;
   readonly #webhookAllow: readonly string[];
   readonly #issuerAllow: readonly string[];
+  readonly #registryAllow: readonly string[];
   readonly #builtIn: Policy;
   readonly #ulid = monotonicFactory();
   /** The last write of each org that is under way: writers of one process wait for each other. */
@@ -74,6 +81,7 @@ class KvPolicies implements Policies {
     this.#journal = options.journal ?? openJournal({ now });
     this.#webhookAllow = options.webhookAllow ?? [];
     this.#issuerAllow = options.issuerAllow ?? [];
+    this.#registryAllow = options.registryAllow ?? [];
     this.#cache = new PolicyCache(this.#documents, { schemes, now });
     this.#builtIn = this.#compile(parsePolicy({}, schemes), DEFAULT_ORG, BUILT_IN_REVISION);
   }
@@ -225,7 +233,7 @@ class KvPolicies implements Policies {
   }
 
   /** @param known webhooks and identities that need no second look */
-  #draft(input: unknown, known: Pick<PolicyDocument, "webhooks" | "identities">): Draft {
+  #draft(input: unknown, known: Known): Draft {
     const document = parsePolicy(input, this.#schemes);
     const allow = this.#webhookAllow;
     const faults = [
@@ -233,6 +241,10 @@ class KvPolicies implements Policies {
       ...identityFaults(document.identities, {
         allow: this.#issuerAllow,
         known: known.identities,
+      }),
+      ...registryFaults(document.registries, {
+        allow: this.#registryAllow,
+        known: known.registries,
       }),
     ];
     if (faults.length > 0) throw new PolicyInvalid(faults);

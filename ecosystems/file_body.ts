@@ -1,0 +1,66 @@
+import { UpstreamError } from "./errors.ts";
+import { fetchError, type Watch } from "./watch.ts";
+
+/** A body, read piece by piece; a stream's reader is one. */
+export interface Pieces {
+  read(): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>>;
+  cancel(reason?: unknown): Promise<void>;
+}
+
+/** Large pieces cost less a byte than the runtime's own of 64 KB; larger ones gain nothing. */
+const PIECE = 256 * 1024;
+const MIN_PIECE = 1024;
+
+/** A stream in large pieces. @param length bytes it will likely have; null: not known */
+export function streamPieces(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  length: number | null,
+): Pieces {
+  const reader = stream.getReader({ mode: "byob" });
+  const piece = Math.max(MIN_PIECE, Math.min(length ?? PIECE, PIECE));
+  return {
+    async read() {
+      const { done, value } = await reader.read(new Uint8Array(piece));
+      return done || value === undefined ? { done: true, value: undefined } : { done, value };
+    },
+    cancel: (reason) => reader.cancel(reason),
+  };
+}
+
+/** The body, bounded, with silence and failures turned into UpstreamErrors. */
+export function guardedPieces(
+  body: Pieces,
+  { host, watch, maxBytes, end }: {
+    host: string;
+    watch: Watch;
+    maxBytes: number;
+    /** Called when the body has ended, whichever way; maybe twice. */
+    end: () => void;
+  },
+): Pieces {
+  let bytes = 0;
+  return {
+    async read() {
+      try {
+        const piece = await body.read();
+        if (piece.done) {
+          end();
+          return piece;
+        }
+        watch.alive();
+        bytes += piece.value.length;
+        if (bytes <= maxBytes) return piece;
+        await body.cancel();
+        throw new UpstreamError("oversized", `Upstream's file is larger than ${maxBytes} bytes`);
+      } catch (cause) {
+        end();
+        if (cause instanceof UpstreamError) throw cause;
+        throw fetchError(host, cause, watch.timedOut);
+      }
+    },
+    async cancel(reason) {
+      end();
+      await body.cancel(reason);
+    },
+  };
+}
