@@ -11,16 +11,23 @@ export interface Pieces {
 const PIECE = 256 * 1024;
 const MIN_PIECE = 1024;
 
-/** A stream in large pieces. @param length bytes it will likely have; null: not known */
+/**
+ * A response's stream in large pieces.
+ * @param length bytes it will likely have; null: not known
+ * @param signal what the request was given
+ */
 export function streamPieces(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  length: number | null,
+  { length, signal }: { length: number | null; signal: AbortSignal },
 ): Pieces {
   const reader = stream.getReader({ mode: "byob" });
+  // Deno 2.9 does not abort a body whose Response has been collected as garbage.
+  signal.addEventListener("abort", () => void reader.cancel().catch(() => {}), { once: true });
   const piece = Math.max(MIN_PIECE, Math.min(length ?? PIECE, PIECE));
   return {
     async read() {
       const { done, value } = await reader.read(new Uint8Array(piece));
+      signal.throwIfAborted();
       return done || value === undefined ? { done: true, value: undefined } : { done, value };
     },
     cancel: (reason) => reader.cancel(reason),

@@ -198,7 +198,11 @@ async function fetchFile(
   const { status, headers, body } = await fetch(url, { ...ask, redirect: "manual" });
   const stated = Number(headers.get("content-length") ?? NaN);
   const length = Number.isSafeInteger(stated) ? stated : null;
-  return { status, headers, body: body === null ? NOTHING : streamPieces(body, length) };
+  return {
+    status,
+    headers,
+    body: body === null ? NOTHING : streamPieces(body, { length, signal: ask.signal }),
+  };
 }
 
 const NOTHING: Pieces = {
