@@ -1,4 +1,5 @@
 /** Reads JSON bodies, of bounded size. */
+import { BodyRefused, readBounded } from "../policy/bounded_body.ts";
 import { MAX_DOCUMENT_BYTES } from "../policy/schema.ts";
 import { Problem } from "./problem.ts";
 
@@ -41,23 +42,12 @@ async function readBytes(request: Request): Promise<Uint8Array> {
   const tooLarge = () =>
     new Problem("too_large", `The body may hold ${MAX_BODY_BYTES} bytes, white space included.`);
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
   try {
-    for await (const chunk of request.body ?? []) {
-      length += chunk.length;
-      if (length > MAX_BODY_BYTES) throw tooLarge();
-      chunks.push(chunk);
-    }
+    return await readBounded(request.body, { maxBytes: MAX_BODY_BYTES });
   } catch (cause) {
-    if (cause instanceof Problem) throw cause;
+    if (!(cause instanceof BodyRefused)) throw cause;
+    if (cause.fault === "too_large") throw tooLarge();
+    if (cause.fault === "too_slow") throw new Problem("too_slow", cause.message);
     throw new Problem("bad_request", "The body broke off.");
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

@@ -1,5 +1,6 @@
 /** Bodies that a browser's form may send in place of JSON. */
 import * as v from "valibot";
+import { BodyRefused, readBounded } from "../policy/bounded_body.ts";
 import { PolicyInvalid } from "../policy/store/errors.ts";
 import { pointerOf } from "../policy/tree.ts";
 import { CSRF_HEADER } from "./csrf.ts";
@@ -62,19 +63,15 @@ export function parseBody<const S extends v.GenericSchema>(
 }
 
 async function boundedText(request: Request): Promise<string> {
-  const tooLarge = () => new Problem("too_large", `A form may hold ${MAX_FORM_BYTES} bytes.`);
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
   try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.length;
-      if (size > MAX_FORM_BYTES) throw tooLarge();
-      text += decoder.decode(chunk, { stream: true });
-    }
+    const bytes = await readBounded(request.body, { maxBytes: MAX_FORM_BYTES });
+    return new TextDecoder().decode(bytes);
   } catch (cause) {
-    if (cause instanceof Problem) throw cause;
+    if (!(cause instanceof BodyRefused)) throw cause;
+    if (cause.fault === "too_large") {
+      throw new Problem("too_large", `A form may hold ${MAX_FORM_BYTES} bytes.`);
+    }
+    if (cause.fault === "too_slow") throw new Problem("too_slow", cause.message);
     throw new Problem("bad_request", "The body broke off.");
   }
-  return text + decoder.decode();
 }

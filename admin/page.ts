@@ -45,6 +45,7 @@ export async function page(
       "Content-Security-Policy":
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
       "X-Content-Type-Options": "nosniff",
+      "Cross-Origin-Opener-Policy": "same-origin",
       // With no-referrer, browsers would say `Origin: null` of our own forms.
       "Referrer-Policy": "same-origin",
       ...headers,

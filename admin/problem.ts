@@ -19,6 +19,7 @@ const PROBLEMS = {
   link_invalid: { status: 403, title: "The link is not valid here" },
   not_found: { status: 404, title: "There is no such thing" },
   method_not_allowed: { status: 405, title: "Not with this method" },
+  too_slow: { status: 408, title: "The body does not come in time" },
   gone: { status: 410, title: "This is over" },
   precondition_failed: { status: 412, title: "Somebody else changed it first" },
   too_large: { status: 413, title: "The body is too large" },

@@ -18,6 +18,7 @@ export function refusalHeaders(refusal: Refusal, type: string): Headers {
   return new Headers({
     "content-type": type,
     "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
     "policy-decision": `deny; code=${refusal.code}${until}`,
     "vary": "Accept, Accept-Encoding, Authorization, User-Agent",
   });

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import type { Rendered } from "../ecosystems/ecosystem.ts";
+import { FOREIGN_HEADERS } from "./foreign_headers.ts";
 
 /** Below this a compressed answer saves nothing. */
 const MIN_GZIP = 860;
@@ -90,6 +91,8 @@ export function answer(
     "etag": etag,
     "cache-control": "private, no-cache",
     "vary": "Accept, Accept-Encoding, Authorization",
+    // Browsers open nothing else of these as a page.
+    ...(prepared.type.includes("json") ? undefined : FOREIGN_HEADERS),
     ...extra,
   };
   if (matches(request.headers.get("if-none-match"), etag)) {

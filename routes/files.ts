@@ -8,6 +8,7 @@ import type { Deps } from "./deps.ts";
 import { problemOf } from "./errors.ts";
 import { judgeIndex } from "./judgements.ts";
 import { type Exchange, missing, refusalOf, staleHeaders, whyAddress } from "./exchange.ts";
+import { FOREIGN_HEADERS } from "./foreign_headers.ts";
 import { sourceFor } from "./sources.ts";
 
 interface Found {
@@ -112,6 +113,7 @@ function headersOf(
   return {
     "content-type": type ?? "application/octet-stream",
     "cache-control": "private, no-cache",
+    ...FOREIGN_HEADERS,
     ...staleHeaders(kept.staleMs),
     ...(stated === null ? {} : { "content-length": String(stated) }),
   };

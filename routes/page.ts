@@ -57,6 +57,7 @@ export async function page(
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; " +
         `form-action ${forms ? "'self'" : "'none'"}`,
       "x-content-type-options": "nosniff",
+      "cross-origin-opener-policy": "same-origin",
       // With no-referrer, browsers would say `Origin: null` of our own forms.
       "referrer-policy": forms ? "same-origin" : "no-referrer",
       ...headers,

@@ -3,6 +3,7 @@ import { InvalidMetadata, UpstreamError } from "../ecosystems/errors.ts";
 import type { Deps } from "./deps.ts";
 import { NOT_FOUND, RequestError, respond } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
+import { FOREIGN_HEADERS } from "./foreign_headers.ts";
 import { sourceFor } from "./sources.ts";
 
 /**
@@ -40,6 +41,7 @@ export async function servePass(
     }
   }
   const headers = new Headers({
+    ...FOREIGN_HEADERS,
     "cache-control": "private, no-store",
     "content-length": String(passed.bytes.length),
   });

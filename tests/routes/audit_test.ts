@@ -202,7 +202,7 @@ for (
     [
       "fails",
       { kind: "status", status: 500, body: '{"left":[{"vulnerable_versions":"<1"}]}' },
-      500,
+      502,
     ],
     ["answers nonsense", { kind: "body", body: "<html>" }, 502],
     ["answers no object", { kind: "body", body: "[]" }, 502],

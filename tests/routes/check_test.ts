@@ -187,7 +187,12 @@ Deno.test("a store that fails is no pass either", async () => {
     const body = "pkg:npm/left@1.0.0";
     return await app(new Request("http://proxy.example/check", { method: "POST", body }));
   };
-  const policies = Object.assign(Object.create(deps.policies), { get: down });
+  const policies = Object.assign(Object.create(deps.policies), {
+    get: down,
+    peek: () => undefined,
+    recall: () => undefined,
+    failing: () => false,
+  });
   const refused = await post({ policies });
   assert.equal(refused.status, 503);
   assert.equal((await refused.json()).code, "store_unavailable");

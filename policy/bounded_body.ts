@@ -1,0 +1,105 @@
+/** Reads what somebody else sends: so many bytes, at most so long, whatever it inflates to. */
+
+export type BodyFault =
+  | "too_large"
+  | "too_slow" // nothing came for a while, or not all of it in time
+  | "broken"; // it broke off, or cannot be inflated
+
+export class BodyRefused extends Error {
+  override readonly name = "BodyRefused";
+
+  constructor(readonly fault: BodyFault, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+export interface BodyBounds {
+  /** Inflated. */
+  readonly maxBytes: number;
+  /** Whether it is gzip. */
+  readonly zipped?: boolean;
+  /** Milliseconds without a byte; 20 s by default. */
+  readonly stallMs?: number;
+  /** Milliseconds for all of it; two minutes by default. */
+  readonly totalMs?: number;
+}
+
+const STALL_MS = 20_000;
+const TOTAL_MS = 120_000;
+/** What inflates to more is a bomb, unless it was larger to begin with. */
+const ANY_RATIO = 8 * 1024 * 1024;
+const USUAL_RATIO = 100;
+
+/** Throws BodyRefused. */
+export async function readBounded(
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+  bounds: BodyBounds,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array();
+  const wire = new Counted(body, bounds);
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  const stream = bounds.zipped
+    ? wire.stream.pipeThrough(new DecompressionStream("gzip"))
+    : wire.stream;
+  try {
+    for await (const chunk of stream) {
+      size += chunk.length;
+      const most = bounds.zipped
+        ? Math.min(bounds.maxBytes, Math.max(ANY_RATIO, wire.bytes * USUAL_RATIO))
+        : bounds.maxBytes;
+      if (size > most) {
+        throw new BodyRefused("too_large", `The body is larger than ${most} bytes.`);
+      }
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    const refused = wire.refused ?? cause;
+    if (refused instanceof BodyRefused) throw refused;
+    throw new BodyRefused("broken", "The body cannot be read.", { cause });
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+/** A stream as it comes, with its deadlines. */
+class Counted {
+  bytes = 0;
+  /** Why it was given up; null: it was not. */
+  refused: BodyRefused | null = null;
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+
+  constructor(body: ReadableStream<Uint8Array<ArrayBuffer>>, bounds: BodyBounds) {
+    const { stallMs = STALL_MS, totalMs = TOTAL_MS } = bounds;
+    const end = performance.now() + totalMs;
+    const reader = body.getReader();
+    this.stream = new ReadableStream({
+      pull: async (controller) => {
+        const left = Math.min(stallMs, end - performance.now());
+        const read = await inTime(reader.read(), left);
+        if (read === null) {
+          this.refused = new BodyRefused("too_slow", "The body does not come in time.");
+          controller.error(this.refused);
+          void reader.cancel().catch(() => {}); // nobody waits for it
+        } else if (read.done) controller.close();
+        else {
+          this.bytes += read.value.length;
+          controller.enqueue(read.value);
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    }, { highWaterMark: 0 });
+  }
+}
+
+/** null: it did not come in time. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), Math.max(ms, 0));
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
