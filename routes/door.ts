@@ -68,12 +68,18 @@ function asSent(request: Request, { host, proto }: Forwarded): Request {
   return new Request(`${scheme}${before}${url.slice(pathAt)}`, request);
 }
 
-/** Throws RequestError: 414, 431, and 429 for addresses that guess tokens, before a token is looked up. */
+/** Throws RequestError: 400, 414, 431, and 429 for addresses that guess tokens, before a token is looked up. */
 export function enter(deps: DoorDeps, arrival: Arrival): void {
   const { url, headers } = arrival.request;
   if (url.length > MAX_URL) {
     const message = `The address is longer than ${MAX_URL} characters.`;
     throw new RequestError({ status: 414, code: "address_too_long", message });
+  }
+  const host = headers.get("host");
+  // The runtime makes the address of it as it is: a path in it would go before the request's own.
+  if (host !== null && !HOST.test(host)) {
+    const message = "The Host header names no host.";
+    throw new RequestError({ status: 400, code: "host_invalid", message });
   }
   const header = headers.get("authorization");
   if (header === null) return;
