@@ -46,6 +46,8 @@ export interface ProxyOptions {
   readonly osv?: string;
   /** A KV file; default in memory. */
   readonly kvPath?: string;
+  /** What the stores are given in its place. */
+  readonly wrapKv?: (kv: Deno.Kv) => Deno.Kv;
 }
 
 export interface TestProxy extends AsyncDisposable {
@@ -74,7 +76,8 @@ export interface TestProxy extends AsyncDisposable {
 export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> {
   const clock = { now: Date.now() };
   const now = () => clock.now;
-  const kv = await Deno.openKv(options.kvPath ?? ":memory:");
+  const opened = await Deno.openKv(options.kvPath ?? ":memory:");
+  const kv = options.wrapKv?.(opened) ?? opened;
   const { secret, sha256 } = await ensureRootToken(kv, { configured: undefined, now });
   const journal = openJournal({ now });
   const webhookAllow = options.settings?.webhookAllow ?? [];
