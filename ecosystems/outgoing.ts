@@ -129,6 +129,8 @@ export class Outgoing {
     const release = once(await slots.take(url.host));
     const firstByteMs = Math.max(asked.budget.ms, 1);
     const watch = new Watch({ firstByteMs, stallMs: this.options.limits.stallMs });
+    // Whoever does not read on when the deadline has passed keeps nobody else waiting.
+    watch.signal.addEventListener("abort", release, { once: true });
     const end = () => {
       watch.end();
       release();

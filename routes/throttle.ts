@@ -75,14 +75,14 @@ export class Throttle {
 
   /** Milliseconds until tokens of an address are looked up again; 0: they are. */
   tokensWait(ip: string): number {
-    const bucket = this.#wrong.get(networkOf(ip));
+    const bucket = ip === "" ? undefined : this.#wrong.get(networkOf(ip));
     if (bucket === undefined) return 0;
     return overdraft(bucket.full - this.now(), { rate: WRONG_TOKENS, cost: 1 });
   }
 
   /** An address has given a token that there is not. */
   wrongToken(ip: string): void {
-    this.#take(this.#wrong, networkOf(ip), { rate: WRONG_TOKENS, cost: 1 });
+    if (ip !== "") this.#take(this.#wrong, networkOf(ip), { rate: WRONG_TOKENS, cost: 1 });
   }
 
   #takeAddress(
