@@ -1,5 +1,5 @@
 /** Who may do what after signing in: rules from people to orgs and roles. Pure. */
-import { isOrgName } from "./names.ts";
+import { isAscii, isOrgName } from "./names.ts";
 
 /** `client` is for registries, which take tokens alone. */
 export type SignInRole = "admin" | "editor" | "viewer";
@@ -30,9 +30,14 @@ const ADDRESS = /^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9.-]{0,251
 const DOMAIN = /^@[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 const GROUP = /^group:([^\s,][^,]{0,199})$/;
 
-/** Whether a text is an e-mail address that can stand for a person here: ASCII, in lower case. */
-export function isPersonAddress(text: string): boolean {
-  return ADDRESS.test(text);
+/**
+ * An e-mail address as it stands for a person here, in lower case; null: none
+ * that can. Other letters than ASCII's are refused before that, as the lower
+ * case of some (the Kelvin sign) is one of ASCII's.
+ */
+export function readPersonAddress(text: string): string | null {
+  const lower = isAscii(text) ? text.toLowerCase() : "";
+  return ADDRESS.test(lower) ? lower : null;
 }
 
 /**
@@ -63,9 +68,10 @@ function parseRule(rule: string): AllowedRule {
 function parseWho(text: string): AllowedRule["who"] | null {
   const group = GROUP.exec(text);
   if (group !== null) return { kind: "group", group: group[1] };
-  const lower = text.toLowerCase();
-  if (DOMAIN.test(lower)) return { kind: "domain", domain: lower.slice(1) };
-  return ADDRESS.test(lower) ? { kind: "address", address: lower } : null;
+  const domain = isAscii(text) ? text.toLowerCase() : "";
+  if (DOMAIN.test(domain)) return { kind: "domain", domain: domain.slice(1) };
+  const address = readPersonAddress(text);
+  return address === null ? null : { kind: "address", address };
 }
 
 function fault(rule: string, what: string): SyntaxError {

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { outgoingFault } from "./addresses.ts";
-import { isMappedUserName } from "./names.ts";
+import { isAscii, isMappedUserName } from "./names.ts";
 import { globMatcher } from "./pattern.ts";
 import { dictionary, strict } from "./shape.ts";
 import type { Fault } from "./store/errors.ts";
@@ -103,7 +103,8 @@ function nameOf(template: string, claims: Readonly<Record<string, unknown>>): st
   let complete = true;
   const name = template.replaceAll(PLACE, (_, claim: string) => {
     const value = claimOf(claims, claim);
-    if (value === null || value === "") complete = false;
+    // The lower case of some other letters is ASCII's.
+    if (value === null || value === "" || !isAscii(value)) complete = false;
     return value?.toLowerCase() ?? "";
   });
   return complete && isMappedUserName(name) ? name : null;

@@ -23,3 +23,7 @@ export function isUserName(name: string): boolean {
 export function isMappedUserName(name: string): boolean {
   return MAPPED.test(name);
 }
+
+export function isAscii(text: string): boolean {
+  return !/[^\p{ASCII}]/u.test(text);
+}

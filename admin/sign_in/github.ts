@@ -2,7 +2,7 @@
 import type * as oauth from "oauth4webapi";
 import * as v from "valibot";
 import type { IssuerClient } from "../../ecosystems/issuers/client.ts";
-import { isPersonAddress } from "../../policy/grants.ts";
+import { readPersonAddress } from "../../policy/grants.ts";
 import { refusing } from "./oauth_error.ts";
 import { fetchBy, type Provider, type ProviderSettings, SignInRefused } from "./provider.ts";
 
@@ -75,9 +75,9 @@ export function githubProvider(settings: ProviderSettings, client: IssuerClient)
           read("user/emails", token, emails),
           read("user/orgs?per_page=100", token, organizations),
         ]);
-        const address = addresses.find(({ primary, verified }) => primary && verified)?.email
-          .toLowerCase();
-        if (address === undefined || !isPersonAddress(address)) {
+        const found = addresses.find(({ primary, verified }) => primary && verified);
+        const address = readPersonAddress(found?.email ?? "");
+        if (address === null) {
           throw new SignInRefused("GitHub has not verified your primary e-mail address.");
         }
         return { email: address, groups: orgs.map(({ login }) => login.toLowerCase()) };

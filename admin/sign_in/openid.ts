@@ -2,7 +2,7 @@
 import type * as oauth from "oauth4webapi";
 import * as v from "valibot";
 import { type IssuerClient, IssuerUnavailable } from "../../ecosystems/issuers/client.ts";
-import { isPersonAddress, type Person } from "../../policy/grants.ts";
+import { type Person, readPersonAddress } from "../../policy/grants.ts";
 import { refusing } from "./oauth_error.ts";
 import { fetchBy, type Provider, type ProviderSettings, SignInRefused } from "./provider.ts";
 
@@ -152,8 +152,8 @@ function merged(token: Claims, info: Claims): Claims {
 
 /** Throws SignInRefused. */
 function personOf({ email, email_verified: verified, groups = [] }: Claims): Person {
-  const address = email?.toLowerCase() ?? "";
-  if (!isPersonAddress(address)) {
+  const address = readPersonAddress(email ?? "");
+  if (address === null) {
     throw new SignInRefused("Your provider gives no e-mail address that can be used here.");
   }
   // Some write the text "true"; anything else is no confirmation.

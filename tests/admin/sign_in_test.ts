@@ -120,6 +120,10 @@ for (
     ["without an address", { groups: ["platform"] }],
     ["with an address that is none", { email: "x @acme.example", email_verified: true }],
     ["with a look-alike domain", { email: "x@аcme.example", email_verified: true }],
+    ["with another's address but for a letter", {
+      email: "x\u212a@acme.example",
+      email_verified: true,
+    }],
     ["of a domain below", { email: "x@sub.acme.example", email_verified: true }],
     ["of a domain that ends alike", { email: "x@evilacme.example", email_verified: true }],
     ["with two at signs", { email: "x@evil.example@acme.example", email_verified: true }],

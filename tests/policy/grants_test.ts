@@ -26,6 +26,8 @@ for (
     ["group:=acme:viewer", /no rule/],
     ["a@b@c=acme:viewer", /no rule/],
     ["alice@аcme.example=acme:viewer", /no rule/],
+    ["mi\u212ae@acme.example=acme:viewer", /no rule/],
+    ["@mar\u212aet.example=acme:viewer", /no rule/],
     ["@acme.example=Acme:viewer", /no org/],
     ["@acme.example=acme:owner", /admin, editor or viewer/],
     ["@acme.example=acme:client", /admin, editor or viewer/],

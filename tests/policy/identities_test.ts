@@ -63,7 +63,19 @@ Deno.test("names are made of claims, in lower case, or not at all", () => {
   assert.equal(name(undefined, { repository: "Acme/Site.js" }), "gha:acme/site.js");
   assert.equal(name("gha:{repository}@{ref}", { repository: "a/b", ref: "main" }), "gha:a/b@main");
   assert.equal(compiled({ issuer: "https://a.example" }).userOf({ sub: "p:1" }), "ci:p:1");
-  for (const repository of ["", "a b", "a\u0000", "ä/b", "x".repeat(200), undefined, ["a"], {}]) {
+  for (
+    const repository of [
+      "",
+      "a b",
+      "a\u0000",
+      "ä/b",
+      "\u212a/b",
+      "x".repeat(200),
+      undefined,
+      ["a"],
+      {},
+    ]
+  ) {
     assert.equal(name("gha:{repository}", { repository }), null, String(repository));
   }
 });
