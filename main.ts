@@ -189,7 +189,7 @@ async function stop() {
   setTimeout(() => Deno.exit(0), listen === undefined ? DRAIN_ON_DEPLOY_MS : DRAIN_MS);
   void webhooks().then((it) => it.close(), report);
   await server.shutdown().catch(report);
-  await deps.refusalNews.settled();
+  await Promise.all([deps.refusalNews.settled(), records.flush()]);
   Deno.exit(0);
 }
 
