@@ -86,7 +86,13 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
   const allowed = { webhookAllow, issuerAllow, registryAllow };
   const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, ...allowed });
   const tokens = openTokens(kv, { now, root: sha256, journal });
-  const records = openRecords(kv, { schemes: SCHEMES, now, retentionMs: 400 * DAY });
+  const records = openRecords(kv, {
+    schemes: SCHEMES,
+    now,
+    retentionMs: 400 * DAY,
+    onLate: (state) =>
+      log({ event: state.waiting > 0 ? "records_wait" : "records_stored", ...state }),
+  });
   const requests = openRequests(kv, { now, journal, policies });
   const exceptions = openExceptions(kv, { now, journal, policies, schemes: SCHEMES });
   const lines: Readonly<Record<string, unknown>>[] = [];

@@ -130,8 +130,15 @@ class KvPolicies implements Policies {
     return inherited === null ? this.#builtIn : inherited;
   }
 
-  has(org: string): Promise<boolean> {
-    return this.#cache.has(org);
+  async has(org: string): Promise<boolean> {
+    const known = () => this.#cache.recall(org)?.onStoreFailure === "allow";
+    if (this.#cache.failing && known()) return true;
+    try {
+      return await this.#cache.has(org);
+    } catch (error) {
+      if (error instanceof StoreUnavailable && known()) return true;
+      throw error;
+    }
   }
 
   async read(org: string): Promise<PolicyRevision | null> {
