@@ -11,7 +11,7 @@ import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { PolicyInvalid, PreconditionFailed } from "./errors.ts";
 import { firstNotice } from "./exception_notices.ts";
 import { announceEnds } from "./exception_ends.ts";
-import type { Journal } from "./journal.ts";
+import { type Journal, storedBytes } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Clock, Page, Policies } from "./types.ts";
@@ -19,8 +19,11 @@ import type { Clock, Page, Policies } from "./types.ts";
 const HOUR = 3600_000;
 /** How long ended exceptions are listed. */
 const KEPT_MS = 400 * 24 * HOUR;
-/** What one audit entry holds of those that end together; the rest follows at the next run. */
-const MAX_TOGETHER = 40_000;
+/**
+ * Bytes of those that end together, which one audit entry holds twice: what it
+ * was before, and what changed. The rest follows at the next run.
+ */
+const MAX_TOGETHER = 28_000;
 const ATTEMPTS = 3;
 /** Name of the list in its cursors. */
 const LIST = "ended_exceptions";
@@ -246,7 +249,7 @@ function endOf({ until }: ExceptionEntry): number {
 /** As many as one audit entry holds, one at least. */
 function fitting(entries: readonly ExceptionEntry[]): readonly ExceptionEntry[] {
   let size = 0;
-  const end = entries.findIndex((entry) => (size += JSON.stringify(entry).length) > MAX_TOGETHER);
+  const end = entries.findIndex((entry) => (size += storedBytes(entry)) > MAX_TOGETHER);
   return end < 0 ? entries : entries.slice(0, Math.max(end, 1));
 }
 

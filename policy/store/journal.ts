@@ -6,7 +6,7 @@ import type { AuditEntry, Clock, News } from "./types.ts";
 /** A webhook that has been out of reach for longer than this has missed something. */
 const NEWS_KEPT_MS = 7 * 24 * 3600_000;
 /** Below KV's bound on a value (64 KiB), with room for what V8 adds. */
-const MAX_VALUE = 48_000;
+const MAX_VALUE = 60_000;
 
 export type AuditInput =
   & Pick<AuditEntry, "org" | "by" | "action">
@@ -36,8 +36,7 @@ export function openJournal(
     audit(atomic, input) {
       const at = now();
       const { changes = [], ...rest } = input;
-      const kept = fitting(changes);
-      const entry: AuditEntry = {
+      const frame = {
         id: ulid(at),
         at: new Date(at).toISOString(),
         target: null,
@@ -45,9 +44,10 @@ export function openJournal(
         before: null,
         after: null,
         ...rest,
-        changes: kept,
-        truncated: kept.length < changes.length,
       };
+      const kept = fitting(changes, MAX_VALUE - storedBytes(frame));
+      const truncated = kept.length < changes.length;
+      const entry: AuditEntry = { ...frame, changes: kept, truncated };
       atomic.set(keys.audit(entry.org, entry.id), entry);
       return entry;
     },
@@ -69,11 +69,15 @@ export function openJournal(
   };
 }
 
-/** As many of the changes as one value holds. */
-function fitting(changes: AuditEntry["changes"]): AuditEntry["changes"] {
+/** As many of the changes as there is room for. */
+function fitting(changes: AuditEntry["changes"], most: number): AuditEntry["changes"] {
   let size = 0;
-  const end = changes.findIndex((change) =>
-    (size += JSON.stringify(change).length * 2) > MAX_VALUE
-  );
+  const end = changes.findIndex((change) => (size += storedBytes(change)) > most);
   return end < 0 ? changes : changes.slice(0, end);
+}
+
+/** What a value of JSON takes in KV at most: V8 keeps a text in bytes as long as all of it is Latin-1. */
+export function storedBytes(value: unknown): number {
+  const text = JSON.stringify(value) ?? "";
+  return text.length * (/[^\u0000-\u00ff]|\\ud/.test(text) ? 2 : 1);
 }
