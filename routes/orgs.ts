@@ -7,9 +7,10 @@ import { DEFAULT_ORG, type Identified } from "./identity.ts";
  */
 export async function isUnknownOrg(
   { settings, policies }: Pick<Deps, "settings" | "policies">,
-  { org, role }: Pick<Identified, "org" | "role">,
+  { org, tokenId }: Pick<Identified, "org" | "tokenId">,
 ): Promise<boolean> {
-  // A valid token was made for this org by somebody who may.
-  if (settings.orgs === "open" || org === DEFAULT_ORG || role !== null) return false;
+  // A valid token was made for this org by somebody who may. An identity token says nothing of it:
+  // the policy that admits it may be inherited.
+  if (settings.orgs === "open" || org === DEFAULT_ORG || tokenId !== null) return false;
   return !await policies.has(org);
 }

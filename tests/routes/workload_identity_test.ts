@@ -352,6 +352,23 @@ Deno.test("an identity of one org is none of another that names the same issuer"
     assert.equal((await ask(world, bearer, "/o-other/npm/left")).status, 403);
   }));
 
+Deno.test("ORGS=closed: an identity that the default org admits makes no org known", async () => {
+  const clock = { now: Date.now() };
+  await using issuer = await startIssuer(clock);
+  const policy = { auth: "token", rules: OFF, identities: [identityOf(issuer.url)] };
+  await using world = await setting({
+    policies: { default: policy, acme: policy },
+    settings: { ...ALLOW, orgs: "closed" },
+  });
+  world.proxy.clock.now = clock.now;
+  const bearer = `Bearer ${await issuer.token()}`;
+  assert.equal((await ask(world, bearer)).status, 200);
+  assert.equal((await ask(world, bearer, "/npm/left")).status, 200);
+  for (const path of ["npm/left", "npm/left/-/left-1.0.0.tgz", "why/pkg:npm/left@1.0.0"]) {
+    assert.equal((await ask(world, bearer, `/o-ghost/${path}`)).status, 404, path);
+  }
+});
+
 Deno.test("an identity token opens no door of the admin API", () =>
   inWorld(async (world, issuer) => {
     const bearer = `Bearer ${await issuer.token()}`;
