@@ -16,6 +16,15 @@ export function checkCsrf(
   { session, origin }: { session: Session; origin: string },
 ): void {
   if (method === "GET" || method === "HEAD") return;
+  checkOrigin(headers, origin);
+  const token = headers.get(CSRF_HEADER);
+  if (token === null || !equal(token, session.csrf)) {
+    throw refused(`it lacks the session's csrf, as the header ${CSRF_HEADER} or a form's field`);
+  }
+}
+
+/** Checks that one of our own pages sent a request. Throws Problem. */
+export function checkOrigin(headers: Headers, origin: string): void {
   const site = headers.get("sec-fetch-site");
   const from = headers.get("origin");
   if (site === null && from === null) {
@@ -23,10 +32,6 @@ export function checkCsrf(
   }
   if ((site ?? "same-origin") !== "same-origin" || (from ?? origin) !== origin) {
     throw refused("it comes from another site");
-  }
-  const token = headers.get(CSRF_HEADER);
-  if (token === null || !equal(token, session.csrf)) {
-    throw refused(`it lacks the session's csrf, as the header ${CSRF_HEADER} or a form's field`);
   }
 }
 

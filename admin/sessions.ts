@@ -52,11 +52,8 @@ export const SESSION_ENDPOINTS: readonly Endpoint[] = [
     access: "any",
     answers: { 204: { description: "Ended, however many there were" } },
     ...withQuery(USER, async (context, { user }) => {
-      const sessions = sessionsOf(context);
       const whose = subject(context, user);
-      for (const { id } of await sessions.list(whose)) {
-        await sessions.remove(whose, id, { by: context.caller.user });
-      }
+      await sessionsOf(context).removeAll(whose, { by: context.caller.user });
       return noContent();
     }),
   },

@@ -2,7 +2,7 @@
 import type { Hono } from "@hono/hono";
 import { html } from "@hono/hono/html";
 import type { Session } from "../../policy/store/sessions.ts";
-import { checkCsrf } from "../csrf.ts";
+import { checkCsrf, checkOrigin } from "../csrf.ts";
 import { withFormToken } from "../forms.ts";
 import { page } from "../page.ts";
 import { problemResponse, toProblem } from "../problem.ts";
@@ -36,6 +36,8 @@ export function addPages(
       const request = await withFormToken(sent);
       const session = await signIn.sessionOf(request);
       const { origin } = new URL(signIn.base(request));
+      // Without its cookie too: the answer takes it away, wherever the request came from.
+      checkOrigin(request.headers, origin);
       if (session !== null) checkCsrf(request, { session, origin });
       return await signIn.end(request, session);
     }),

@@ -46,6 +46,8 @@ export interface Sessions {
   list(user: string): Promise<Session[]>;
   /** Ends one; false: there is no such session. */
   remove(user: string, id: string, change: { by: string }): Promise<boolean>;
+  /** Ends all of one person's, those begun under other rules too, which may come back. */
+  removeAll(user: string, change: { by: string }): Promise<void>;
 }
 
 const Stored = v.object({
@@ -73,11 +75,17 @@ export function openSessions(
   const ulid = monotonicFactory();
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(what, timeoutMs, work);
 
-  async function load(sha256: string): Promise<Session | null> {
+  /** Under whichever rules it was begun. */
+  async function stored(sha256: string): Promise<v.InferOutput<typeof Stored> | null> {
     const parsed = v.safeParse(Stored, (await kv.get(keys.session(sha256))).value);
-    if (!parsed.success || parsed.output.rules !== rules) return null;
-    const { rules: _, ...session } = parsed.output;
-    return Date.parse(session.expires) > now() ? session : null;
+    return parsed.success && Date.parse(parsed.output.expires) > now() ? parsed.output : null;
+  }
+
+  async function load(sha256: string): Promise<Session | null> {
+    const found = await stored(sha256);
+    if (found === null || found.rules !== rules) return null;
+    const { rules: _, ...session } = found;
+    return session;
   }
 
   async function hashesOf(user: string): Promise<{ id: string; sha256: string }[]> {
@@ -133,7 +141,7 @@ export function openSessions(
         audit(atomic, session, { action: "session.opened", by: user });
         if (!(await atomic.commit()).ok) return null;
         for (const old of (await hashesOf(user)).slice(MAX_OF_USER)) {
-          const known = await load(old.sha256);
+          const known = await stored(old.sha256);
           if (known !== null) await end(known, old.sha256, "proxy");
         }
         return { session, secret };
@@ -158,6 +166,15 @@ export function openSessions(
         if (typeof value !== "string") return false;
         const session = await load(value);
         return session !== null && await end(session, value, by);
+      }),
+
+    removeAll: (user, { by }) =>
+      guard("end sessions", async () => {
+        const ended = (await hashesOf(user)).map(async ({ sha256 }) => {
+          const session = await stored(sha256);
+          if (session !== null) await end(session, sha256, by);
+        });
+        await Promise.all(ended);
       }),
   };
 }

@@ -105,6 +105,24 @@ for (
     }));
 }
 
+Deno.test("another site cannot sign anybody out, though its request comes without the cookie", () =>
+  inSignInWorld(async ({ browser }) => {
+    const post = (headers: Record<string, string>) =>
+      browser().ask("/admin/sign-out", { method: "POST", body: new URLSearchParams(), headers });
+    const foreign: Record<string, string>[] = [
+      { "sec-fetch-site": "cross-site", origin: "https://evil.example" },
+      { "sec-fetch-site": "same-site" },
+      {},
+    ];
+    for (const headers of foreign) {
+      const { status, headers: answered } = await post(headers);
+      assert.equal(status, 403);
+      assert(!answered.getSetCookie().some((line) => line.startsWith(`${SESSION}=`)));
+    }
+    // A page that was left open longer than its session.
+    assert.equal((await post(OURS)).status, 303);
+  }));
+
 Deno.test("either header will do for proof of the origin", () =>
   inSignInWorld(async ({ signedIn }) => {
     const browser = await signedIn("alice");
@@ -183,6 +201,19 @@ Deno.test("other settings end all sessions", () =>
     };
     assert.equal((await under(ALLOWED))?.user, "bob@acme.example");
     assert.equal(await under(ALLOWED.replace("@acme.example=acme:viewer, ", "")), null);
+  }));
+
+Deno.test("a session that was revoked while other settings held does not come back with its own", () =>
+  inSignInWorld(async ({ signedIn, proxy, provider }) => {
+    const browser = await signedIn("bob");
+    const settings = oidcSettings(provider.issuer, "@acme.example=acme:viewer");
+    assert(settings !== null);
+    const now = () => proxy.clock.now;
+    const options = { settings, issuerAllow: [], now, journal: openJournal({ now }) };
+    const { sessions } = openSignIn(proxy.kv, options);
+    assert.deepEqual(await sessions.list("bob@acme.example"), []);
+    await sessions.removeAll("bob@acme.example", { by: "root" });
+    assert.match((await browser.ask("/admin/")).text, /Nobody is signed in/);
   }));
 
 Deno.test("the API describes the sessions where there are some", () =>
