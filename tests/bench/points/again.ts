@@ -1,6 +1,6 @@
 /** 2. Metadata seen before, where upstream must be asked again, and where a policy changed. */
 import { join } from "node:path";
-import { block } from "../admin_client.ts";
+import { block, setPolicy } from "../admin_client.ts";
 import { type Bench, documentOf, type Point, type Size } from "../bench.ts";
 import { capture, headersOf } from "../capture.ts";
 import { versionOf } from "../data/packument.ts";
@@ -27,6 +27,8 @@ export const again: Point = {
 async function measureRevalidation(bench: Bench, size: Size): Promise<Row[]> {
   await using world = await World.open(bench, "none");
   const proxy = await world.proxy();
+  // All of the load comes from one address.
+  await setPolicy(proxy, { limits: { per_address: "off" } });
   const path = `npm/${documentOf(size, 0)}`;
   const folder = join(bench.folder, `asked-again-${size.bytes}`);
   await capture(proxy.base, [{ path, ...FORM }], { folder, upstream: world.upstream.base });

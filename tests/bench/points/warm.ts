@@ -1,5 +1,6 @@
 /** 1. Metadata seen before, against a server that returns the same prepared bytes. */
 import { join } from "node:path";
+import { setPolicy } from "../admin_client.ts";
 import { type Bench, documentOf, type Point, type Size } from "../bench.ts";
 import { capture, headersOf, type Variant } from "../capture.ts";
 import type { Measured } from "../load.ts";
@@ -24,6 +25,8 @@ export const warm: Point = {
 async function measureSize(bench: Bench, size: Size): Promise<Row[]> {
   await using world = await World.open(bench);
   const proxy = await world.proxy();
+  // All of the load comes from one address.
+  await setPolicy(proxy, { limits: { per_address: "off" } });
   const variants = variantsOf(documentOf(size, 0));
   const answers = join(bench.folder, `answers-${size.bytes}`);
   await capture(proxy.base, variants, { folder: answers, upstream: world.upstream.base });
