@@ -51,26 +51,73 @@ function isIssuer(text: string): boolean {
     url.password === "" && !/[?#\s]/.test(text);
 }
 
+/** Claims that hold for any token that gets as far, or that say when it was issued. */
+const EVERYBODYS = new Set(["iss", "aud", "exp", "iat", "nbf", "jti"]);
+
 /** Whoever has a repository at the issuer could come in otherwise. */
 function narrows(claims: Readonly<Record<string, string>>): boolean {
-  return Object.values(claims).some((pattern) => /[A-Za-z0-9]/.test(pattern));
+  return Object.entries(claims).some(([claim, pattern]) =>
+    !EVERYBODYS.has(claim) && /[A-Za-z0-9]/.test(pattern)
+  );
+}
+
+/** Issuers at which any stranger has jobs, with the claims that tell whose job it is. */
+const SHARED: Readonly<Record<string, readonly string[]>> = {
+  [GITHUB]: [
+    "sub",
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+    "workflow_ref",
+    "enterprise",
+    "enterprise_id",
+  ],
+  "https://gitlab.com": [
+    "sub",
+    "namespace_path",
+    "namespace_id",
+    "project_path",
+    "project_id",
+    "user_id",
+    "user_login",
+    "user_email",
+  ],
+};
+
+/** What lets strangers in; null: nothing does. Owners come first, so `*` may follow their slash. */
+function strangersFault({ issuer, claims }: IdentityEntry): string | null {
+  const telling = Object.hasOwn(SHARED, issuer) ? SHARED[issuer] : null;
+  if (telling === null) return null;
+  const named = telling.some((claim) => {
+    if (!Object.hasOwn(claims, claim)) return false;
+    const [start, ...rest] = claims[claim].split("*");
+    return rest.length === 0 || start.includes("/");
+  });
+  return named
+    ? null
+    : `must say whose jobs: anybody has some at this issuer; one of ${telling.join(", ")}, ` +
+      "without * before its owner's end";
 }
 
 /**
  * What is wrong with identities that are about to be stored: as with webhooks,
- * what was stored before stays readable when the operator allows less.
+ * what was stored before stays readable when less is allowed.
  * @param allow hosts that may be private, and http: see `isAllowedHost`
  */
 export function identityFaults(
   identities: readonly IdentityEntry[],
   { allow, known }: { allow: readonly string[]; known: readonly IdentityEntry[] },
 ): Fault[] {
-  const stored = new Set(known.map(({ issuer }) => issuer));
-  return identities.flatMap(({ issuer }, i) => {
-    const detail = stored.has(issuer) ? null : outgoingFault(issuer, allow);
-    return detail === null
-      ? []
-      : [{ pointer: pointerOf(["identities", String(i), "issuer"]), detail }];
+  const issuers = new Set(known.map(({ issuer }) => issuer));
+  const entries = new Set(known.map((entry) => JSON.stringify(entry)));
+  return identities.flatMap((entry, i) => {
+    const fault = (member: string, detail: string | null): Fault[] =>
+      detail === null ? [] : [{ pointer: pointerOf(["identities", String(i), member]), detail }];
+    return [
+      ...fault("issuer", issuers.has(entry.issuer) ? null : outgoingFault(entry.issuer, allow)),
+      ...fault("claims", entries.has(JSON.stringify(entry)) ? null : strangersFault(entry)),
+    ];
   });
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { compileIdentity } from "../../policy/identities.ts";
+import { compileIdentity, identityFaults } from "../../policy/identities.ts";
 import { isMappedUserName, isUserName } from "../../policy/names.ts";
 import { parsePolicy } from "../../policy/schema.ts";
 import { PolicyInvalid } from "../../policy/store/errors.ts";
@@ -24,6 +24,7 @@ for (
     ["/claims", { claims: {} }],
     ["/claims", { claims: { repository: "*" } }],
     ["/claims", { claims: { repository: "*/*", ref: "**" } }],
+    ["/claims", { claims: { iss: GITHUB, aud: "proxy", repository: "*" } }],
     ["/claims", { claims: [] }],
     ["/claims/repository", { claims: { repository: 1 } }],
     ["/user", { user: "{actor}" }],
@@ -88,3 +89,35 @@ Deno.test("no name is both a person's and a job's", () => {
     assert(!isMappedUserName(name), name);
   }
 });
+
+const GITLAB = "https://gitlab.com";
+
+for (
+  const [issuer, claims, fine] of [
+    [GITHUB, { repository: "acme/*" }, true],
+    [GITHUB, { repository: "acme/site" }, true],
+    [GITHUB, { repository_owner: "acme", ref: "refs/heads/main" }, true],
+    [GITHUB, { sub: "repo:acme/*" }, true],
+    [GITHUB, { repository: "*", repository_owner_id: "7" }, true],
+    [GITLAB, { namespace_path: "acme" }, true],
+    [GITLAB, { project_path: "acme/*" }, true],
+    ["https://ci.acme.example", { ref: "main" }, true],
+    [GITHUB, { ref: "refs/heads/main" }, false],
+    [GITHUB, { repository: "acme*" }, false],
+    [GITHUB, { repository: "*/site" }, false],
+    [GITHUB, { repository_owner: "acme*" }, false],
+    [GITHUB, { sub: "repo:*:ref:refs/heads/main" }, false],
+    // Anybody may call a workflow that is public.
+    [GITHUB, { job_workflow_ref: "acme/flows/.github/workflows/a.yml@main" }, false],
+    [GITHUB, { project_path: "acme/site" }, false],
+    [GITLAB, { ref_protected: "true", project_path: "a*" }, false],
+  ] as const
+) {
+  Deno.test(`${JSON.stringify(claims)} of ${issuer} ${fine ? "names" : "does not name"} whose jobs`, () => {
+    const identities = [read({ issuer, claims })];
+    const faults = identityFaults(identities, { allow: [], known: [] });
+    assert.deepEqual(faults.map(({ pointer }) => pointer), fine ? [] : ["/identities/0/claims"]);
+    // What was stored before stands in the way of no other change.
+    assert.deepEqual(identityFaults(identities, { allow: [], known: identities }), []);
+  });
+}
