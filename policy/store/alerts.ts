@@ -235,8 +235,9 @@ function sentence({ advisory, installs, versions, more_versions, ...alert }: Ale
     : `is vulnerable${advisory.severity === null ? "" : ` (${advisory.severity})`}`;
   const shown = versions.slice(0, 3).join(", ");
   const more = versions.length + more_versions - Math.min(3, versions.length);
+  const others = more === 0 ? "" : ` and ${more} more version${more === 1 ? "" : "s"}`;
   const users = installs.users.length + installs.more_users;
-  return `${alert.package} ${shown}${more > 0 ? ` and ${more} more versions` : ""} ` +
+  return `${alert.package} ${shown}${others} ` +
     `(${alert.ecosystem}) ${what}: ${advisory.id}. It was handed out ` +
     `${times(installs.count)} to ${users === 1 ? "one user" : `${users} users`}, ` +
     `last on ${alert.last}.`;

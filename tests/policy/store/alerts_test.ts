@@ -128,6 +128,17 @@ Deno.test("an alert with more users and versions than fit says how many it leave
     assert.ok(JSON.stringify(news[0].value).length < 40_000);
   }));
 
+Deno.test("a sentence counts the versions that it does not name", () =>
+  inWorld(async ({ alerts, kv }) => {
+    for (const [at, versions] of [["1", "2", "3", "4"], ["1", "2", "3", "4", "5"]].entries()) {
+      await alerts.raise(found({ package: `p${at}`, versions }), `p${at}`);
+    }
+    const news = await Array.fromAsync(kv.list<{ text: string }>({ prefix: keys.allNews() }));
+    const [one, two] = news.map(({ value }) => value.text);
+    assert.match(one, /^p0 1, 2, 3 and 1 more version \(npm\) is malware/);
+    assert.match(two, /^p1 1, 2, 3 and 2 more versions \(npm\) is malware/);
+  }));
+
 Deno.test("alerts are listed newest first, in pages, by status and time", () =>
   inWorld(async ({ alerts, clock }) => {
     for (let i = 0; i < 25; i++) {
