@@ -1,25 +1,12 @@
 /** `deno task check`, as a process, against a real proxy on a port. */
 import assert from "node:assert/strict";
 import { checkWorld } from "../routes/check_world.ts";
+import { runTool } from "./tool.ts";
 
-const PROJECT = new URL("../../", import.meta.url);
 const NOBODY = "http://127.0.0.1:9";
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function check(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", "admin/check.ts", ...args],
-    cwd: PROJECT,
-    env: { NO_COLOR: "1", PROXY_URL: NOBODY, PROXY_TOKEN: "", INIT_CWD: "", ...env },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
+const check = (args: readonly string[], env: Record<string, string> = {}) =>
+  runTool("check", args, { PROXY_URL: NOBODY, ...env });
 
 /** A proxy that listens, and a folder with files to check. */
 async function world() {

@@ -1,25 +1,12 @@
 import assert from "node:assert/strict";
 import { DAY, testProxy } from "../proxy.ts";
 import { startNpmRegistry } from "../registry/npm.ts";
+import { runTool } from "./tool.ts";
 
-const PROJECT = new URL("../../", import.meta.url);
 const NPM = { "user-agent": "npm/12.0.0", accept: "application/json" };
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function query(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", "admin/query.ts", ...args],
-    cwd: PROJECT,
-    env: { NO_COLOR: "1", PROXY_URL: "", PROXY_TOKEN: "", KV_URL: ":memory:", ...env },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
+const query = (args: readonly string[], env: Record<string, string> = {}) =>
+  runTool("query", args, env);
 
 async function withFile(content: string, work: (path: string) => Promise<void>): Promise<void> {
   const path = await Deno.makeTempFile();

@@ -1,25 +1,12 @@
 import assert from "node:assert/strict";
 import { openRecords } from "../../policy/store/records.ts";
 import { input, schemes } from "../policy/store/records_fixture.ts";
+import { type Run, runTool } from "./tool.ts";
 
 const DAY = 86_400_000;
-const PROJECT = new URL("../../", import.meta.url);
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function query(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", "admin/query.ts", ...args],
-    cwd: PROJECT,
-    env: { NO_COLOR: "1", PROXY_URL: "", PROXY_TOKEN: "", INSTALL_RETENTION: "", ...env },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
+const query = (args: readonly string[], env: Record<string, string> = {}) =>
+  runTool("query", args, env);
 
 /** A KV file with a history of its own. */
 async function withHistory(run: (env: { KV_URL: string }) => Promise<void>): Promise<void> {

@@ -4,24 +4,10 @@ import { openJournal } from "../../policy/store/journal.ts";
 import { openRequests } from "../../policy/store/requests.ts";
 import { found } from "../policy/store/alerts_fixture.ts";
 import { DAY, type TestProxy, testProxy } from "../proxy.ts";
+import { runTool } from "./tool.ts";
 
-const PROJECT = new URL("../../", import.meta.url);
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function query(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", "admin/query.ts", ...args],
-    cwd: PROJECT,
-    env: { NO_COLOR: "1", PROXY_URL: "", PROXY_TOKEN: "", INSTALL_RETENTION: "", ...env },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
+const query = (args: readonly string[], env: Record<string, string> = {}) =>
+  runTool("query", args, env);
 
 /** Something to be seen in every view of the org `acme`. */
 async function furnish(proxy: TestProxy): Promise<void> {
