@@ -2,6 +2,7 @@
 import { InvalidMetadata, UpstreamError, type UpstreamFault } from "../ecosystems/errors.ts";
 import { IssuerUnavailable } from "../ecosystems/issuers/client.ts";
 import { PolicyUnreadable, StoreUnavailable } from "../policy/store/errors.ts";
+import { visible } from "../policy/visible.ts";
 import { IdentityError } from "./identity.ts";
 
 /** An answer that is no success. */
@@ -100,7 +101,9 @@ function upstreamProblem(error: UpstreamError): Problem {
 
 /** The answer, as JSON under `error` for clients that look there, else as text. */
 export function respond(problem: Problem, { json }: { json: boolean }): Response {
-  const { status, code, message } = problem;
+  const { status, code } = problem;
+  // It may repeat what was sent, and is printed to terminals.
+  const message = visible(problem.message);
   const headers = new Headers(problem.headers);
   headers.set("cache-control", "no-store");
   headers.set("content-type", json ? "application/json" : "text/plain; charset=utf-8");

@@ -2,6 +2,7 @@
 import { html } from "@hono/hono/html";
 import type { ExceptionRequest } from "../policy/store/request.ts";
 import type { AdvisoryState, JudgedFinding, Verdict } from "../policy/types.ts";
+import { visible } from "../policy/visible.ts";
 import { askable } from "./askable.ts";
 import { page } from "./page.ts";
 
@@ -145,7 +146,7 @@ function asText(
       ? [`To ask for an exception: curl${curl} --data-urlencode 'reason=...' '${exception?.ask}'`]
       : whereToAsk(explanation, addressOf)),
     "",
-  ].join("\n");
+  ].map(visible).join("\n");
 }
 
 function line(entry: Explained): string {
@@ -212,7 +213,7 @@ const WORDS = { allow: "allowed", warn: "allowed, with a warning", deny: "withhe
 /** @param address of the version's own page, where an exception can be asked for; null: this is it */
 function row(entry: Explained, address: string | null) {
   const { verdict, code, reason, published, filename, version } = entry;
-  const name = filename ?? version;
+  const name = visible(filename ?? version);
   return html`
     <tr class="${verdict}">
       <td>${address === null || verdict !== "deny"
