@@ -93,6 +93,8 @@ export class HttpClient {
       let began = false;
       const abort = () => {
         reject(ask.signal.reason);
+        // Else Deno 2.9 sends it again, on a new connection that nobody would ever close.
+        request.reusedSocket = false;
         request.destroy();
       };
       ask.signal.addEventListener("abort", abort, { once: true });
