@@ -105,22 +105,31 @@ export function turnedAway(deps: DoorDeps, arrival: Arrival, error: unknown): vo
   }
 }
 
-/** The admin API takes tokens of any form, and forms that hold one. Throws RequestError (429). */
+/** Where people come back from signing in; a failure there costs the provider a request, too. */
+const CALLBACK = /^[^?#]*\/admin\/callback(?:[?#]|$)/;
+
+/**
+ * The admin API takes tokens of any form, forms that hold one, and sign-ins.
+ * Throws RequestError (429).
+ */
 export async function guardAdmin(
   deps: DoorDeps,
   arrival: Arrival,
   answer: () => Response | Promise<Response>,
 ): Promise<Response> {
-  const { headers, method } = arrival.request;
+  const { headers, method, url } = arrival.request;
   const header = headers.get("authorization");
-  if (header === null && method === "GET") return await answer();
+  const signsIn = CALLBACK.test(url);
+  if (header === null && method === "GET" && !signsIn) return await answer();
   const waitMs = deps.throttle.tokensWait(arrival.ip);
   if (waitMs > 0) {
     const secret = /^bearer +(.+)$/i.exec(header ?? "")?.[1].trim() ?? "";
     if (deps.tokens.recall(secret) === null) throw new RequestError(guessing(waitMs));
   }
   const response = await answer();
-  if (response.status === 401) deps.throttle.wrongToken(arrival.ip);
+  if (response.status === 401 || (signsIn && response.status === 403)) {
+    deps.throttle.wrongToken(arrival.ip);
+  }
   return response;
 }
 
@@ -153,7 +162,7 @@ function costOf(first: string, rest: string): number {
 }
 
 function guessing(waitMs: number): Problem {
-  return busy("Too many unknown tokens came from this address", waitMs);
+  return busy("Too many unknown tokens or failed sign-ins came from this address", waitMs);
 }
 
 function limited({ what, waitMs }: Exceeded): Problem {

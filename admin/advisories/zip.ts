@@ -11,6 +11,9 @@ const LARGE = 0xffffffff;
 /** An end record, its longest comment and the locator before it. */
 const TAIL = 22 + 65_535 + 20;
 const MAX_ENTRY = 64 * 1024 * 1024;
+/** A record that unfolds to more is a bomb, unless it is small. */
+const ANY_RATIO = 8 * 1024 * 1024;
+const USUAL_RATIO = 250;
 
 export interface ZipEntry {
   readonly name: string;
@@ -86,6 +89,9 @@ async function readEntry(
   { method, crc, packed, size, offset }: Entry,
 ): Promise<Uint8Array> {
   if (size > MAX_ENTRY || packed > MAX_ENTRY) throw broken(`${name}, which is too large`);
+  if (size > Math.max(ANY_RATIO, packed * USUAL_RATIO)) {
+    throw broken(`${name}, which unfolds to far more than itself`);
+  }
   const local = viewOf(await readAt(file, offset, 30));
   if (local.getUint32(0, true) !== LOCAL) throw broken(name);
   const start = offset + 30 + local.getUint16(26, true) + local.getUint16(28, true);

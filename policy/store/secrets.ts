@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createHash, timingSafeEqual } from "node:crypto";
 
 /** What every token of the proxy begins with, so that secret scanners and people know it. */
 export const SECRET_PREFIX = "pp_";
@@ -15,4 +16,9 @@ export function newSecret(): string {
  */
 export function hashSecret(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
+}
+
+/** Whether two such hashes are the same; how long it takes says nothing of where they differ. */
+export function isSameHash(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }

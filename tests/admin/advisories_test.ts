@@ -149,3 +149,19 @@ Deno.test({
     assert.equal((await run("import", `${records.folder}/none.zip`)).code, 1);
   },
 });
+
+Deno.test("a zip file whose entry claims to unfold to far more than itself is not unfolded", async () => {
+  const archive = zip([{ path: "record.json", content: "x".repeat(5_000) }]);
+  const view = new DataView(archive.buffer);
+  const directory = view.getUint32(archive.length - 22 + 16, true);
+  view.setUint16(directory + 10, 8, true); // deflated
+  view.setUint32(directory + 24, 40 * 1024 * 1024, true);
+  const path = await Deno.makeTempFile();
+  await Deno.writeFile(path, archive);
+  {
+    using file = await Deno.open(path);
+    const [entry] = await Array.fromAsync(readZip(file));
+    await assert.rejects(entry.read(), /record\.json, which unfolds to far more than itself/);
+  }
+  await Deno.remove(path);
+});

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createApp } from "../../routes/app.ts";
 import { readTrust } from "../../routes/forwarded.ts";
+import { readOidc } from "../../routes/oidc_settings.ts";
 import { type ProxyOptions, testProxy } from "../proxy.ts";
 import { startNpmRegistry } from "../registry/npm.ts";
 
@@ -286,4 +287,20 @@ Deno.test("the runtime itself bounds the headers of a request", async () => {
   assert.doesNotMatch(await send(`X: ${"a".repeat(70_000)}\r\n`), / 200 /);
   const many = Array.from({ length: 150 }, (_, i) => `X-${i}: a\r\n`).join("");
   assert.doesNotMatch(await send(many), / 200 /);
+});
+
+Deno.test("sign-ins that fail count as wrong tokens do", async () => {
+  const given: Record<string, string> = {
+    OIDC_ISSUER: "https://login.example",
+    OIDC_CLIENT_ID: "id",
+    OIDC_CLIENT_SECRET: "secret",
+    OIDC_ALLOWED: "@acme.example=acme:viewer",
+  };
+  const oidc = readOidc((name) => given[name]);
+  await using it = await setting({ settings: { oidc, publicUrl: "http://proxy.example" } });
+  const back = "/admin/callback?code=stolen&state=guessed";
+  const page = { headers: { accept: "text/html" } };
+  assert.deepEqual([...new Set(await it.burst(60, back, page))], [403]);
+  assert.equal((await it.ask(back, page)).status, 429);
+  assert.equal((await it.ask("/admin/", page)).status, 200, "what is no attempt goes on");
 });
