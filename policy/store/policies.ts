@@ -1,15 +1,19 @@
 import { decodeTime, monotonicFactory } from "ulid";
 import { compileDocument } from "../engine.ts";
-import { registryFaults } from "../registries.ts";
-import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument } from "../schema.ts";
+import { parsePolicy, type PolicyDocument } from "../schema.ts";
 import type { Policy, VersionSchemes } from "../types.ts";
-import { identityFaults } from "../identities.ts";
-import { webhookFaults } from "../webhooks.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { PolicyInvalid, PolicyUnreadable, PreconditionFailed, StoreUnavailable } from "./errors.ts";
+import { PolicyUnreadable, PreconditionFailed, StoreUnavailable } from "./errors.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { PolicyCache } from "./policy_cache.ts";
 import { PolicyDocuments, type StoredHead } from "./policy_documents.ts";
+import {
+  type Draft,
+  draftOf,
+  type KnownAddresses,
+  NOTHING_KNOWN,
+  type OutgoingAllowed,
+} from "./policy_draft.ts";
 import { policyLines, type PolicyState } from "./policy_journal.ts";
 import { STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Change, Clock, Page, Policies, PolicyHead, PolicyRevision } from "./types.ts";
@@ -23,22 +27,12 @@ const HISTORY = "policy_history";
 /** Ends a page of long documents early. */
 const PAGE_BYTES = 16 * 1024 * 1024;
 const ATTEMPTS = 20;
-const NOTHING_KNOWN = { webhooks: [], identities: [], registries: [] };
 
-/** What is stored already, and needs no second look. */
-type Known = Pick<PolicyDocument, "webhooks" | "identities" | "registries">;
-
-export interface PoliciesOptions {
+export interface PoliciesOptions extends OutgoingAllowed {
   readonly schemes: VersionSchemes;
   readonly now: Clock;
   /** Where changes are written down; one that tells nobody by default. */
   readonly journal?: Journal;
-  /** Hosts that webhooks may use besides public https addresses: see `isAllowedHost`; none by default. */
-  readonly webhookAllow?: readonly string[];
-  /** The same for issuers of identity tokens. */
-  readonly issuerAllow?: readonly string[];
-  /** The same for `registries`. */
-  readonly registryAllow?: readonly string[];
   /** How long one answer of KV is waited for. */
   readonly timeoutMs?: number;
 }
@@ -51,23 +45,13 @@ export function openPolicies(kv: Deno.Kv, options: PoliciesOptions): Policies {
   return new KvPolicies(kv, options);
 }
 
-/** A revision about to be stored. */
-interface Draft {
-  readonly document: PolicyDocument;
-  readonly json: string;
-  /** What the org lives under so far, where it has been read already. */
-  readonly current?: PolicyDocument;
-}
-
 class KvPolicies implements Policies {
   readonly #documents: PolicyDocuments;
   readonly #cache: PolicyCache;
   readonly #schemes: VersionSchemes;
   readonly #now: Clock;
   readonly #journal: Journal;
-  readonly #webhookAllow: readonly string[];
-  readonly #issuerAllow: readonly string[];
-  readonly #registryAllow: readonly string[];
+  readonly #allowed: OutgoingAllowed;
   readonly #builtIn: Policy;
   readonly #ulid = monotonicFactory();
   /** The last write of each org that is under way: writers of one process wait for each other. */
@@ -79,9 +63,7 @@ class KvPolicies implements Policies {
     this.#schemes = schemes;
     this.#now = now;
     this.#journal = options.journal ?? openJournal({ now });
-    this.#webhookAllow = options.webhookAllow ?? [];
-    this.#issuerAllow = options.issuerAllow ?? [];
-    this.#registryAllow = options.registryAllow ?? [];
+    this.#allowed = options;
     this.#cache = new PolicyCache(this.#documents, { schemes, now });
     this.#builtIn = this.#compile(parsePolicy({}, schemes), DEFAULT_ORG, BUILT_IN_REVISION);
   }
@@ -148,7 +130,7 @@ class KvPolicies implements Policies {
 
   replace(org: string, document: unknown, change: Change): Promise<PolicyRevision> {
     return this.#serially(org, () => {
-      const draft = this.#draft(document, NOTHING_KNOWN);
+      const draft = this.#draft(document);
       return this.#store(org, change, () => Promise.resolve(draft));
     });
   }
@@ -239,27 +221,8 @@ class KvPolicies implements Policies {
     }
   }
 
-  /** @param known webhooks and identities that need no second look */
-  #draft(input: unknown, known: Known): Draft {
-    const document = parsePolicy(input, this.#schemes);
-    const allow = this.#webhookAllow;
-    const faults = [
-      ...webhookFaults(document.webhooks, { allow, known: known.webhooks, input }),
-      ...identityFaults(document.identities, {
-        allow: this.#issuerAllow,
-        known: known.identities,
-      }),
-      ...registryFaults(document.registries, {
-        allow: this.#registryAllow,
-        known: known.registries,
-      }),
-    ];
-    if (faults.length > 0) throw new PolicyInvalid(faults);
-    const json = JSON.stringify(document);
-    const bytes = new TextEncoder().encode(json).length;
-    if (bytes <= MAX_DOCUMENT_BYTES) return { document, json };
-    const detail = `larger than ${MAX_DOCUMENT_BYTES} bytes: it has ${bytes}`;
-    throw new PolicyInvalid([{ pointer: "", detail }]);
+  #draft(input: unknown, known: KnownAddresses = NOTHING_KNOWN): Draft {
+    return draftOf(input, known, { schemes: this.#schemes, allowed: this.#allowed });
   }
 
   #store(

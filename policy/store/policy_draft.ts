@@ -1,0 +1,49 @@
+/** A policy about to be stored: what is checked then, besides what is checked whenever one is read. */
+import { identityFaults } from "../identities.ts";
+import { registryFaults } from "../registries.ts";
+import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument } from "../schema.ts";
+import type { VersionSchemes } from "../types.ts";
+import { webhookFaults } from "../webhooks.ts";
+import { PolicyInvalid } from "./errors.ts";
+
+/** Hosts besides public https addresses: see `isAllowedHost`; none by default. */
+export interface OutgoingAllowed {
+  readonly webhookAllow?: readonly string[];
+  /** For issuers of identity tokens. */
+  readonly issuerAllow?: readonly string[];
+  /** For `registries`. */
+  readonly registryAllow?: readonly string[];
+}
+
+export interface Draft {
+  readonly document: PolicyDocument;
+  readonly json: string;
+  /** What the org lives under so far, where it has been read already. */
+  readonly current?: PolicyDocument;
+}
+
+/** Addresses that are stored already, and need no second look. */
+export type KnownAddresses = Pick<PolicyDocument, "webhooks" | "identities" | "registries">;
+export const NOTHING_KNOWN: KnownAddresses = { webhooks: [], identities: [], registries: [] };
+
+/** Throws PolicyInvalid. */
+export function draftOf(
+  input: unknown,
+  known: KnownAddresses,
+  { schemes, allowed }: { schemes: VersionSchemes; allowed: OutgoingAllowed },
+): Draft {
+  const document = parsePolicy(input, schemes);
+  const { webhookAllow = [], issuerAllow = [], registryAllow = [] } = allowed;
+  const { webhooks, identities, registries } = document;
+  const faults = [
+    ...webhookFaults(webhooks, { allow: webhookAllow, known: known.webhooks, input }),
+    ...identityFaults(identities, { allow: issuerAllow, known: known.identities }),
+    ...registryFaults(registries, { allow: registryAllow, known: known.registries }),
+  ];
+  if (faults.length > 0) throw new PolicyInvalid(faults);
+  const json = JSON.stringify(document);
+  const bytes = new TextEncoder().encode(json).length;
+  if (bytes <= MAX_DOCUMENT_BYTES) return { document, json };
+  const detail = `larger than ${MAX_DOCUMENT_BYTES} bytes: it has ${bytes}`;
+  throw new PolicyInvalid([{ pointer: "", detail }]);
+}
