@@ -1,18 +1,18 @@
 /** `POST <base>/why/<purl>`: a developer asks that a withheld release be let through. */
 import { isVersion } from "../policy/pattern.ts";
-import { isUnknownOrg } from "./orgs.ts";
+import { isUnknownOrg, noSuchOrg } from "./orgs.ts";
 import { type ExceptionRequest, TooManyRequests } from "../policy/store/request.ts";
 import { type Askable, askable } from "./askable.ts";
 import { answerAsked, answerFailed } from "./ask_answers.ts";
 import { approversOrigin, refuseOtherSites } from "./ask_origin.ts";
 import { readWish, type Wish } from "./ask_wish.ts";
 import type { Deps } from "./deps.ts";
-import { NOT_FOUND, problemOf, RequestError } from "./errors.ts";
+import { problemOf, RequestError } from "./errors.ts";
 import { type Client, whyAddress } from "./exchange.ts";
 import type { Explanation } from "./explanation.ts";
 import { demand, type Identified } from "./identity.ts";
 import { NameRefused } from "./sources.ts";
-import { explainWanted, readPurl, type Wanted } from "./why.ts";
+import { explainWanted, noSuchRelease, readPurl, type Wanted } from "./why.ts";
 
 export interface AskRequest {
   /** What follows `/why/`, percent-encoded. */
@@ -55,7 +55,7 @@ async function askedFor(
   deps: Deps,
   { path, identity, client }: AskRequest,
 ): Promise<{ explanation: Explanation; state: Askable & { can: true } }> {
-  if (await isUnknownOrg(deps, identity)) throw new RequestError(NOT_FOUND);
+  if (await isUnknownOrg(deps, identity)) throw new RequestError(noSuchOrg(identity));
   const policy = await deps.policies.get(identity.org);
   const missing = demand(policy.auth, identity);
   if (missing !== null) throw missing;
@@ -69,7 +69,7 @@ async function askedFor(
     throw new RequestError({ status: 409, code: "not_withheld", message });
   }
   const found = await explainWanted(deps, wanted, { policy, identity, client });
-  if (found === null) throw new RequestError(NOT_FOUND);
+  if (found === null) throw new RequestError(noSuchRelease(wanted));
   const state = askable(found.explanation);
   if (!state.can) {
     throw new RequestError({ status: state.status, code: state.code, message: state.why });

@@ -11,10 +11,10 @@ import {
   type Summary,
 } from "./check_formats.ts";
 import { readUpload } from "./check_upload.ts";
-import { NOT_FOUND, type Problem, problemOf, RequestError } from "./errors.ts";
+import { type Problem, problemOf, RequestError } from "./errors.ts";
 import type { Client } from "./exchange.ts";
 import { demand, type Identified } from "./identity.ts";
-import { isUnknownOrg } from "./orgs.ts";
+import { isUnknownOrg, noSuchOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
 import { Slots } from "./slots.ts";
 
@@ -52,10 +52,7 @@ export function createCheck(deps: Deps): Check {
 
 async function serveCheck(deps: Deps, asked: CheckRequest, slots: Slots): Promise<Response> {
   const { request, identity, client } = asked;
-  if (await isUnknownOrg(deps, identity)) {
-    const message = `There is no org "${identity.org}".`;
-    throw new RequestError({ ...NOT_FOUND, message });
-  }
+  if (await isUnknownOrg(deps, identity)) throw new RequestError(noSuchOrg(identity));
   const standing = await deps.policies.get(identity.org);
   const missing = demand(standing.auth, identity);
   if (missing !== null) throw missing;

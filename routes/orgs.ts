@@ -1,4 +1,5 @@
 import type { Deps } from "./deps.ts";
+import { NOT_FOUND, type Problem } from "./errors.ts";
 import { DEFAULT_ORG, type Identified } from "./identity.ts";
 
 /**
@@ -13,4 +14,8 @@ export async function isUnknownOrg(
   // the policy that admits it may be inherited.
   if (settings.orgs === "open" || org === DEFAULT_ORG || tokenId !== null) return false;
   return !await policies.has(org);
+}
+
+export function noSuchOrg({ org }: Pick<Identified, "org">): Problem {
+  return { ...NOT_FOUND, message: `There is no org "${org}".` };
 }

@@ -8,7 +8,7 @@ import { type Exchange, missing, nameRefusal, staleHeaders } from "./exchange.ts
 import { serveFile } from "./files.ts";
 import { demand } from "./identity.ts";
 import { serveIndex, servePrepared } from "./package_indexes.ts";
-import { isUnknownOrg } from "./orgs.ts";
+import { isUnknownOrg, noSuchOrg } from "./orgs.ts";
 import { servePass } from "./passes.ts";
 import { NameRefused, sourceFor } from "./sources.ts";
 
@@ -38,9 +38,7 @@ async function serveInTurn(deps: Deps, asked: Asked): Promise<Response> {
   const { ecosystem, identity } = asked;
   const json = ecosystem.errorsAsJson === true;
   try {
-    if (await isUnknownOrg(deps, identity)) {
-      return respond({ ...NOT_FOUND, message: `There is no org "${identity.org}".` }, { json });
-    }
+    if (await isUnknownOrg(deps, identity)) return respond(noSuchOrg(identity), { json });
     const policy = await deps.policies.get(identity.org);
     const missing = demand(policy.auth, identity);
     if (missing !== null) return respond(problemOf(missing), { json });

@@ -6,7 +6,7 @@ import { StoreUnavailable } from "../policy/store/errors.ts";
 import type { ExceptionRequest } from "../policy/store/request.ts";
 import type { Facts, Judgement, Policy } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
-import { NOT_FOUND, problemOf, respond } from "./errors.ts";
+import { NOT_FOUND, type Problem, problemOf, respond } from "./errors.ts";
 import { askable } from "./askable.ts";
 import { type Client, staleHeaders, whyAddress } from "./exchange.ts";
 import {
@@ -18,7 +18,7 @@ import {
 } from "./explanation.ts";
 import { demand, type Identified } from "./identity.ts";
 import { judgeIndex } from "./judgements.ts";
-import { isUnknownOrg } from "./orgs.ts";
+import { isUnknownOrg, noSuchOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
 import { NameRefused, sourceFor } from "./sources.ts";
 
@@ -40,9 +40,7 @@ export async function serveWhy(
   const type = preferredType(request.headers.get("accept"), EXPLANATION_TYPES, "text/plain");
   const json = type === "application/json";
   try {
-    if (await isUnknownOrg(deps, identity)) {
-      return respond(NOT_FOUND, { json });
-    }
+    if (await isUnknownOrg(deps, identity)) return respond(noSuchOrg(identity), { json });
     const standing = await deps.policies.get(identity.org);
     const policy = identity.before === null ? standing : standing.asOf(identity.before);
     const wanted = readPurl(deps.ecosystems, path);
@@ -57,7 +55,7 @@ export async function serveWhy(
     if (asked !== null && withheld === null) return respond(problemOf(asked), { json });
     if (asked !== null) return refusedInShort(wanted, { withheld: withheld ?? "", json });
     const found = await explainWanted(deps, wanted, { policy, identity, client });
-    if (found === null) return respond(NOT_FOUND, { json });
+    if (found === null) return respond(noSuchRelease(wanted), { json });
     const { explanation, staleMs } = found;
     const exception = wanted.version === undefined
       ? undefined
@@ -111,6 +109,13 @@ export function readPurl(ecosystems: readonly Ecosystem[], path: string): Wanted
   } catch {
     return null;
   }
+}
+
+/** Where `explainWanted` finds nothing. */
+export function noSuchRelease({ ecosystem, name, version }: Wanted): Problem {
+  const what = version === undefined ? "package" : "package or version";
+  const wanted = purl(ecosystem.versions.purlType, name, version);
+  return { ...NOT_FOUND, message: `${ecosystem.title} has no such ${what}: ${wanted}` };
 }
 
 /** null: there is no such package or version. Throws what `sourceFor` and the index throw. */

@@ -196,7 +196,7 @@ Deno.test("only a release that is withheld now, by rules that can be waived, can
     ["pkg:npm/left@1.0.0", 409, /not withheld/],
     ["pkg:npm/left@1.2.0", 422, /blocked by an administrator: breaks us \(blocked\)/],
     ["pkg:npm/ours@1.0.0", 422, /namespace.*goes by the name/],
-    ["pkg:npm/left@9.9.9", 404, /nothing/],
+    ["pkg:npm/left@9.9.9", 404, /^npm has no such .*: pkg:npm\/left@9\.9\.9$/],
     ["pkg:npm/left", 400, /one release/],
     ["left", 400, /one release/],
   ];
@@ -331,7 +331,9 @@ Deno.test("the address that approvers are sent is never taken from a stranger's 
 
 Deno.test("an unknown org is none where orgs are closed; a failing store is said to fail", async () => {
   await using closed = await world({}, { settings: { orgs: "closed" } });
-  assert.equal((await closed.post("/o-nobody/why/pkg:npm/left@1.1.0")).status, 404);
+  const nobody = await closed.post("/o-nobody/why/pkg:npm/left@1.1.0");
+  assert.equal(nobody.status, 404);
+  assert.match(await nobody.text(), /There is no org \\"nobody\\"/);
   assert.equal((await closed.post(YOUNG)).status, 201);
   const silent = () => Promise.reject(new StoreUnavailable("Cannot read"));
   const requests = { ...closed.proxy.deps.requests, ask: silent, last: silent };

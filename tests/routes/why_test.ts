@@ -82,8 +82,14 @@ Deno.test("/why of one version speaks of that one, scope encoded or not", async 
     const body = await (await given.ask(`/why/${purl}`, JSON_FORM)).json();
     assert.deepEqual(body.versions.map(({ version }: { version: string }) => version), ["1.10.0"]);
   }
-  assert.equal((await given.ask("/why/pkg:npm/@acme/left@9.9.9")).status, 404);
-  assert.equal((await given.ask("/why/pkg:npm/nowhere")).status, 404);
+  for (const purl of ["pkg:npm/@acme/left@9.9.9", "pkg:npm/nowhere"]) {
+    const missing = await given.ask(`/why/${purl}`);
+    assert.equal(missing.status, 404);
+    assert.match(
+      await missing.text(),
+      new RegExp(`^npm has no such .*: ${purl.replace("@acme", "%40acme")}$`, "m"),
+    );
+  }
 });
 
 Deno.test("a terminal gets lines, a browser a page, a program JSON", async () => {
