@@ -159,6 +159,13 @@ void Deno.cron("take away exceptions that have ended", "7 * * * *", async () => 
   }
 });
 
+// Whatever it was started with: from here on it opens no file and runs nothing. Deploy sees to that itself.
+if (settings.listen !== undefined) {
+  for (const name of ["read", "write", "run", "ffi"] as const) {
+    Deno.permissions.revokeSync({ name });
+  }
+}
+
 const { listen } = settings;
 const server = await orExit(
   `Cannot listen on HOST=${listen?.hostname} PORT=${listen?.port}`,

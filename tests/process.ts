@@ -10,6 +10,8 @@ export interface Started extends AsyncDisposable {
   readonly url: string;
   /** What it printed up to the line with its address. */
   readonly lines: readonly string[];
+  /** All that it has printed so far. */
+  readonly printed: () => string;
   readonly process: Deno.ChildProcess;
 }
 
@@ -19,14 +21,30 @@ export interface Ended {
   readonly err: string;
 }
 
-function command(variables: Readonly<Record<string, string>>): Deno.Command {
+export interface StartOptions {
+  /** Flags of `deno run`; those of `deno task start` if not given. */
+  readonly permissions?: readonly string[];
+  /** A module of this folder in place of main.ts. */
+  readonly entry?: string;
+}
+
+function command(
+  variables: Readonly<Record<string, string>>,
+  { permissions = ["-P", "--allow-read", "--allow-write"], entry }: StartOptions = {},
+): Deno.Command {
   const passed = ["PATH", "HOME", "DENO_DIR", "XDG_CACHE_HOME", "TMPDIR"];
   const env = Object.fromEntries(passed.flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value]];
   }));
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", MAIN],
+    args: [
+      "run",
+      ...permissions,
+      "--no-prompt",
+      "--quiet",
+      entry ? `${ROOT.pathname}tests/${entry}` : MAIN,
+    ],
     cwd: ROOT,
     clearEnv: true,
     env: {
@@ -44,8 +62,11 @@ function command(variables: Readonly<Record<string, string>>): Deno.Command {
 }
 
 /** For a start that fails by itself. Loopback and memory unless the variables say otherwise. */
-export async function run(variables: Readonly<Record<string, string>>): Promise<Ended> {
-  const process = command(variables).spawn();
+export async function run(
+  variables: Readonly<Record<string, string>>,
+  options?: StartOptions,
+): Promise<Ended> {
+  const process = command(variables, options).spawn();
   const timer = setTimeout(() => process.kill("SIGKILL"), START_MS);
   const { code, stdout, stderr } = await process.output();
   clearTimeout(timer);
@@ -53,8 +74,11 @@ export async function run(variables: Readonly<Record<string, string>>): Promise<
   return { code, out: text(stdout), err: text(stderr) };
 }
 
-export async function start(variables: Readonly<Record<string, string>> = {}): Promise<Started> {
-  const process = command({ PORT: "0", ...variables }).spawn();
+export async function start(
+  variables: Readonly<Record<string, string>> = {},
+  options?: StartOptions,
+): Promise<Started> {
+  const process = command({ PORT: "0", ...variables }, options).spawn();
   const timer = setTimeout(() => process.kill("SIGKILL"), START_MS);
   const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const errors = new Response(process.stderr).text();
@@ -67,10 +91,11 @@ export async function start(variables: Readonly<Record<string, string>> = {}): P
     url = /listens on (http:\S+)\/\n/.exec(text)?.[1];
   }
   clearTimeout(timer);
-  const rest = drain(reader);
+  const rest = drain(reader, (more) => text += more);
   return {
     url,
     lines: text.trim().split("\n"),
+    printed: () => text,
     process,
     async [Symbol.asyncDispose]() {
       try {
@@ -85,8 +110,15 @@ export async function start(variables: Readonly<Record<string, string>> = {}): P
 }
 
 /** A pipe that nobody reads would stop the process that writes. */
-async function drain(reader: ReadableStreamDefaultReader<string>): Promise<void> {
-  while (!(await reader.read()).done);
+async function drain(
+  reader: ReadableStreamDefaultReader<string>,
+  keep: (more: string) => void,
+): Promise<void> {
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    keep(value);
+  }
 }
 
 export async function temporary(): Promise<AsyncDisposable & { file(name: string): string }> {
