@@ -1,5 +1,6 @@
 /** What another policy would have refused of what was installed. */
 import type { Index } from "../ecosystems/ecosystem.ts";
+import { pauser } from "../policy/pauser.ts";
 import type { Records } from "../policy/store/types.ts";
 import type { Facts, Judgement, Policy, Verdict } from "../policy/types.ts";
 
@@ -10,8 +11,6 @@ const MAX_MS = 30_000;
 const READING_MS = 15_000;
 /** Indexes loaded at once. */
 const AT_ONCE = 16;
-/** How long others' requests wait at most. */
-const BUSY_MS = 10;
 
 /** Packages as the org may ask for them under the policy in force. */
 export interface PackageReader {
@@ -212,19 +211,5 @@ function asking({ policy, current }: SimulationAsked, at: number): Policy {
             current.judgeName?.(releases[0].ecosystem, name, at).action !== "deny"
           ),
     },
-  };
-}
-
-/** Lets other requests in between. */
-function pauser(): () => Promise<void> | void {
-  let since = performance.now();
-  return () => {
-    if (performance.now() - since < BUSY_MS) return;
-    return new Promise((resolve) =>
-      setTimeout(() => {
-        since = performance.now();
-        resolve();
-      })
-    );
   };
 }

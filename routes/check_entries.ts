@@ -2,6 +2,7 @@
 import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
 import type { LockedEntry } from "../ecosystems/lockfiles/mod.ts";
 import { instant } from "../ecosystems/refusal.ts";
+import { pauser } from "../policy/pauser.ts";
 import type { Action, Judgement, Policy, Verdict } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { problemOf } from "./errors.ts";
@@ -40,9 +41,6 @@ const AT_ONCE = 32;
 /** What is not judged by then is said to be unknown. */
 const DEADLINE_MS = 240_000;
 
-/** How long others' requests wait at most. */
-const BUSY_MS = 10;
-
 type Outcome = Pick<CheckedEntry, "verdict" | "code" | "reason" | "until">;
 
 /** Entries of one package, by their positions in the file. */
@@ -62,6 +60,7 @@ export async function checkEntries(
   const groups = inOrder(deps, groupsOf(deps, entries), asked);
   const end = deps.now() + DEADLINE_MS;
   const rest = groups.values();
+  // Indexes at hand are judged without waiting for anything.
   const pause = pauser();
   const work = async () => {
     for (const group of rest) {
@@ -80,16 +79,6 @@ export async function checkEntries(
     line: entry.location?.line ?? null,
     why: outcomes[position].verdict === "unsupported" ? null : whyAddress(asked, entry.purl),
   }));
-}
-
-/** Indexes at hand are judged without waiting for anything: others' requests come in between. */
-function pauser(): () => Promise<void> {
-  let since = performance.now();
-  return async () => {
-    if (performance.now() - since < BUSY_MS) return;
-    await new Promise((resolve) => setTimeout(resolve));
-    since = performance.now();
-  };
 }
 
 function groupsOf({ ecosystems }: Deps, entries: readonly LockedEntry[]): Group[] {
