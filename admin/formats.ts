@@ -96,11 +96,12 @@ function csvLine(fields: readonly string[]): string {
 }
 
 /**
- * A spreadsheet would run a field as a formula if it began like one
- * (https://owasp.org/www-community/attacks/CSV_Injection). A number is none, and
- * what begins with `@`, as npm's scoped names do, only where it calls something.
+ * A spreadsheet would run a field as a formula if it began like one, in East
+ * Asia with wide signs too (https://owasp.org/www-community/attacks/CSV_Injection).
+ * A number is none, and what begins with `@`, as npm's scoped names do, only
+ * where it calls something.
  */
-const FORMULA = /^(?:[=\t\r]|[+-](?!\d+(?:\.\d+)?$)|@[^]*\()/;
+const FORMULA = /^(?:[\t\r\n]|\s*(?:[=＝＋－]|[+-](?!\d+(?:\.\d+)?$)|[@＠][^]*[(|!]))/;
 
 function csvField(text: string): string {
   const safe = FORMULA.test(text) ? `'${text}` : text;

@@ -27,7 +27,24 @@ Deno.test("CSV is quoted as RFC 4180 says", () => {
 
 Deno.test("CSV holds nothing that a spreadsheet runs as a formula", () => {
   for (
-    const formula of ["=cmd", "+cmd", "-cmd", "-1+2", "+1()", "@SUM(1)", "@a\nb(1)", "\tx", "\rx"]
+    const formula of [
+      "=cmd",
+      "+cmd",
+      "-cmd",
+      "-1+2",
+      "+1()",
+      "@SUM(1)",
+      "@a\nb(1)",
+      "@x|' /C y'!A0",
+      "\tx",
+      "\rx",
+      "\n=1",
+      "＝1+1",
+      "＋1",
+      "－1",
+      "＠SUM(1)",
+      " =1+1",
+    ]
   ) {
     const [, field] = toCsv([{ a: formula }], ["a"]).split("\r\n");
     assert.match(field, /^"?'/, JSON.stringify(formula));
