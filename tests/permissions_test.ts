@@ -1,5 +1,7 @@
 /** With how little the process runs, and that it is enough. */
 import assert from "node:assert/strict";
+import { ECOSYSTEMS } from "../ecosystems/mod.ts";
+import { readSettings } from "../routes/settings.ts";
 import { run, start, temporary } from "./process.ts";
 import { startNpmRegistry } from "./registry/npm.ts";
 
@@ -108,4 +110,18 @@ Deno.test("the tasks start with what is tested here", async () => {
   const of = (task: string) => tasks[task].command;
   assert.equal(of("start"), "deno run -P --allow-read --allow-write --quiet main.ts");
   assert.equal(of("start:narrow"), `deno run ${narrow("$KV_URL").join(" ")} --quiet main.ts`);
+});
+
+Deno.test("every setting may be read: its name is among the permitted variables", async () => {
+  const text = await Deno.readTextFile(new URL("../deno.json", import.meta.url));
+  const permitted: string[] = JSON.parse(text).permissions.default.env;
+  const asked = new Set<string>();
+  const settings = readSettings((name) => void asked.add(name), ECOSYSTEMS);
+  settings.registryToken("REGISTRY_TOKEN_X");
+  assert.ok(asked.size >= 20, [...asked].join(", "));
+  for (const name of asked) {
+    const fits = (entry: string) =>
+      entry === name || (entry.endsWith("*") && name.startsWith(entry.slice(0, -1)));
+    assert.ok(permitted.some(fits), name);
+  }
 });
