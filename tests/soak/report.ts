@@ -50,7 +50,12 @@ export function printReport(
   for (const key of [...outcomes.keys()].sort()) {
     console.log(`  ${key.padEnd(32)}${String(outcomes.get(key)).padStart(8)}`);
   }
-  return [...faultsOf(books, lives), ...counted(wrong)];
+  // A file's refusal is on record before it is answered.
+  const refused = outcomes.get("file: 403") ?? 0;
+  const unrecorded = refused > books.refusals
+    ? [`${refused - books.refusals} refusals are missing`]
+    : [];
+  return [...unrecorded, ...faultsOf(books, lives), ...counted(wrong)];
 }
 
 function faultsOf(books: Books, lives: readonly LifeRecord[]): string[] {
