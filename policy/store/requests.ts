@@ -96,7 +96,7 @@ class KvRequests implements Requests {
     const { journal } = this.options;
     journal.audit(atomic, {
       org,
-      by: input.user,
+      by: nameOf(request),
       action: "exception.asked",
       target: request.id,
       reason: request.reason,

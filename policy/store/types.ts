@@ -271,7 +271,10 @@ export interface AuditEntry {
   /** RFC 3339, UTC, milliseconds. */
   readonly at: string;
   readonly org: string;
-  /** Who: a token's user, `root`, or `proxy` for what the proxy does by itself. */
+  /**
+   * Who: a token's user, `root`, or `proxy` for what the proxy does by itself. Whoever
+   * asks without a token is marked: `alice (by name only)`, `somebody without a name`.
+   */
   readonly by: string;
   readonly action: AuditAction;
   /** What was changed: a token's id, a request's id, a PURL; null: the policy as a whole. */

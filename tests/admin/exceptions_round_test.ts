@@ -117,7 +117,7 @@ Deno.test({
     ) => [entry.action, entry.by, entry.reason])
       .filter(([action]: unknown[]) => String(action).startsWith("exception."));
     assert.deepEqual(steps.reverse(), [
-      ["exception.asked", "alice", "our release waits for it"],
+      ["exception.asked", "alice (by name only)", "our release waits for it"],
       ["exception.approved", "eve", "for one day"],
       ["exception.expired", "proxy", null],
     ]);

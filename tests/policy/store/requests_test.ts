@@ -38,6 +38,16 @@ Deno.test("a request is stored, written down and told to approvers with a link",
     assert.doesNotMatch(JSON.stringify(told), /10\.0\.0\.7/);
   }));
 
+Deno.test("the log does not pass off a name in an address as somebody's own deed", () =>
+  inStores(async ({ requests, audit }) => {
+    await requests.ask(wish({ user: "root", authenticated: false }));
+    await requests.ask(wish({ user: "", authenticated: false }));
+    assert.deepEqual(
+      (await audit()).map(({ by }) => by),
+      ["root (by name only)", "somebody without a name"],
+    );
+  }));
+
 Deno.test("asking again for the same release gives the open request, also to a process beside", () =>
   inStores(async ({ requests, other, news }) => {
     const first = await requests.ask(wish());
