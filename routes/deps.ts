@@ -10,6 +10,7 @@ import type { Answers } from "./answers.ts";
 import type { ProxyTrust } from "./forwarded.ts";
 import type { Judgements } from "./judgements.ts";
 import type { Throttle } from "./throttle.ts";
+import type { RegistryToken } from "./registry_tokens.ts";
 import type { Workloads } from "./workloads.ts";
 
 export interface UpstreamSetting {
@@ -32,8 +33,7 @@ export interface RouteSettings {
   readonly registryAllow: readonly string[];
   /** null: what headers say of another proxy before this one is nobody's word. */
   readonly trustProxy: ProxyTrust | null;
-  /** Value of a `REGISTRY_TOKEN_...` variable. */
-  readonly registryToken: (name: string) => string | undefined;
+  readonly registryToken: RegistryToken;
 }
 
 /** One structured line; values must hold no secrets. */

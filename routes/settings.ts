@@ -4,6 +4,7 @@ import { parseDuration } from "../policy/duration.ts";
 import type { RouteSettings, UpstreamSetting } from "./deps.ts";
 import { readTrust } from "./forwarded.ts";
 import { type OidcSettings, readOidc } from "./oidc_settings.ts";
+import { readRegistryTokens } from "./registry_tokens.ts";
 import { SettingError } from "./setting_error.ts";
 
 export { SettingError } from "./setting_error.ts";
@@ -45,7 +46,7 @@ export function readSettings(env: Env, ecosystems: readonly Ecosystem[]): Settin
     baseDomain: readBaseDomain(env),
     orgs: readOrgs(env),
     upstreams: new Map(upstreams),
-    registryToken: (name) => name.startsWith("REGISTRY_TOKEN_") ? env(name) : undefined,
+    registryToken: readRegistryTokens(env),
     retentionMs: readRetention(env),
     cacheBytes: readInteger(env, "CACHE_MEMORY_MB", { fallback: 128, min: 1, max: 1_048_576 }) *
       1024 * 1024,

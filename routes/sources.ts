@@ -4,6 +4,7 @@ import { UpstreamError } from "../ecosystems/errors.ts";
 import type { Policy, PrivateRegistry, Verdict } from "../policy/types.ts";
 import type { Deps, RouteSettings } from "./deps.ts";
 import type { Identified } from "./identity.ts";
+import type { TokenUse } from "./registry_tokens.ts";
 
 /** A package that the policy refuses by its name: no registry may be asked for it. */
 export class NameRefused extends Error {
@@ -45,7 +46,7 @@ export function sourceFor(
   }
   const authorization = registry.tokenEnv === null
     ? clientCredential(policy, identity)
-    : withScheme(ownToken(deps, registry.tokenEnv));
+    : withScheme(ownToken(deps, registry.tokenEnv, { org: policy.org, url: registry.url }));
   const partition = createHash("sha256")
     .update(JSON.stringify([identity.org, registry.url, authorization])).digest("base64url");
   const given = new URL(registry.url.endsWith("/") ? registry.url : `${registry.url}/`);
@@ -85,12 +86,12 @@ function withScheme(token: string): string {
   return /^(?:basic|bearer) \S/i.test(token) ? token : `Bearer ${token}`;
 }
 
-function ownToken(deps: Deps, variable: string): string {
-  const token = deps.settings.registryToken(variable);
+function ownToken(deps: Deps, variable: string, use: TokenUse): string {
+  const token = deps.settings.registryToken(variable, use);
   if (token === undefined || token === "") {
     throw new UpstreamError(
       "unreachable",
-      `Cannot ask the private registry: ${variable} is not set`,
+      `Cannot ask the private registry: ${variable} is not set, or may not be sent there`,
     );
   }
   return token;

@@ -117,7 +117,7 @@ Deno.test("every setting may be read: its name is among the permitted variables"
   const permitted: string[] = JSON.parse(text).permissions.default.env;
   const asked = new Set<string>();
   const settings = readSettings((name) => void asked.add(name), ECOSYSTEMS);
-  settings.registryToken("REGISTRY_TOKEN_X");
+  settings.registryToken("REGISTRY_TOKEN_X", { org: "acme", url: "https://a.example" });
   assert.ok(asked.size >= 20, [...asked].join(", "));
   for (const name of asked) {
     const fits = (entry: string) =>

@@ -1,5 +1,6 @@
 /** One org's registries, policy, records and people, from the seats of another's developers and editors. */
 import assert from "node:assert/strict";
+import { serveRegistry } from "../registry/server.ts";
 import {
   assertNothingLeaks,
   type AttackWorld,
@@ -93,6 +94,42 @@ Deno.test("another org's policy may name the same registry, and gets nothing of 
       sound(answer, it, path);
     }
   }
+});
+
+Deno.test("another org's editor cannot have vault's registry token sent anywhere, nor used for them", async () => {
+  await using it = await attackWorld();
+  const received: (string | null)[] = [];
+  await using listening = serveRegistry((request) => {
+    received.push(request.headers.get("authorization"));
+    return { body: "{}", type: "application/json" };
+  });
+  const vault = await it.proxy.deps.policies.read("vault");
+  const editor = { authorization: `Bearer ${it.strangers.editor}`, ...DOCUMENT };
+  const [, npm] = /"url":"(http[^"]+)"/.exec(JSON.stringify(vault?.document)) ?? [];
+  for (const url of [listening.url, npm]) {
+    const registries = [{
+      ecosystem: "npm",
+      packages: "pkg:npm/@vault/*",
+      url,
+      token_env: "REGISTRY_TOKEN_VAULT",
+    }];
+    const stored = await it.proxy.fetch("/admin/v1/orgs/acme/policy", {
+      method: "PUT",
+      headers: editor,
+      body: JSON.stringify({ registries }),
+    });
+    // The operator's REGISTRY_ALLOW may refuse the address already; here it is let in by the test.
+    if (stored.status === 422) {
+      await it.proxy.deps.policies.replace("acme", { registries }, { by: "test" });
+    }
+    await stored.text();
+    for (const path of SECRET_PATHS.slice(0, 3)) {
+      const answer = await ask(it, `/o-acme${path}`, `Bearer ${it.strangers.client}`);
+      assert.equal(answer.status, 502, answer.text);
+      sound(answer, it, path);
+    }
+  }
+  assert.deepEqual(received, []);
 });
 
 Deno.test("an ETag of another org's answer is no oracle: a stranger gets neither 304 nor 412 for it", async () => {

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { openAlerts } from "../../policy/store/alerts.ts";
 import { openJournal } from "../../policy/store/journal.ts";
+import { readRegistryTokens } from "../../routes/registry_tokens.ts";
 import type { RecordInput, Role } from "../../policy/types.ts";
 import { DAY, type ProxyOptions, type TestProxy, testProxy } from "../proxy.ts";
 import { startCargoRegistry } from "../registry/cargo.ts";
@@ -19,6 +20,12 @@ export const CANARY = "canary-7f3a91";
 export const NESTLING = "nestling-c04d5e";
 /** What the proxy sends to vault's registries. */
 export const REGISTRY_SECRET = `registry-secret-${CANARY}`;
+
+/** The operator's. */
+const VARIABLES = new Map([
+  ["REGISTRY_TOKEN_VAULT", REGISTRY_SECRET],
+  ["REGISTRY_TOKENS", "REGISTRY_TOKEN_VAULT=vault@127.0.0.1:*"],
+]);
 
 export interface AttackWorld extends AsyncDisposable {
   readonly proxy: TestProxy;
@@ -54,7 +61,7 @@ export async function attackWorld(options: ProxyOptions = {}): Promise<AttackWor
     upstreams: { npm: npm.url, pypi: pypi.index, cargo: cargo.url },
     policies: { vault: vaultPolicy(servers), nest: nestPolicy(servers), acme: ACME },
     settings: {
-      registryToken: (name) => name === "REGISTRY_TOKEN_VAULT" ? REGISTRY_SECRET : undefined,
+      registryToken: readRegistryTokens((name) => VARIABLES.get(name)),
       ...options.settings,
     },
   });

@@ -162,10 +162,11 @@ Deno.test("the proxy is not accepted as its own upstream", () => {
 });
 
 Deno.test("only variables that begin with REGISTRY_TOKEN_ are given to registries", () => {
+  const use = { org: "acme", url: "https://npm.acme.example/" };
   const { registryToken } = read({ REGISTRY_TOKEN_FA: "fa", ADMIN_TOKEN: "0123456789abcdef" });
-  assert.equal(registryToken("REGISTRY_TOKEN_FA"), "fa");
-  assert.equal(registryToken("REGISTRY_TOKEN_OTHER"), undefined);
-  assert.equal(registryToken("ADMIN_TOKEN"), undefined);
+  assert.equal(registryToken("REGISTRY_TOKEN_FA", use), "fa");
+  assert.equal(registryToken("REGISTRY_TOKEN_OTHER", use), undefined);
+  assert.equal(registryToken("ADMIN_TOKEN", use), undefined);
 });
 
 Deno.test("whatever a variable holds, it is read or refused with its name", () => {
@@ -195,4 +196,43 @@ Deno.test("whatever a variable holds, it is read or refused with its name", () =
       }
     }),
   );
+});
+
+Deno.test("REGISTRY_TOKENS says which org may send which token where", () => {
+  const tokens = { REGISTRY_TOKEN_A: "a", REGISTRY_TOKEN_B: "b", REGISTRY_TOKEN_C: "c" };
+  const REGISTRY_TOKENS = "REGISTRY_TOKEN_A=acme@npm.acme.example, " +
+    "REGISTRY_TOKEN_A=acme@*.cdn.example:8443,REGISTRY_TOKEN_B=*@b.example,REGISTRY_TOKEN_B=beta@*";
+  const { registryToken } = read({ ...tokens, REGISTRY_TOKENS });
+  const ask = (name: string, org: string, url: string) => registryToken(name, { org, url });
+  assert.equal(ask("REGISTRY_TOKEN_A", "acme", "https://npm.acme.example/x/"), "a");
+  assert.equal(ask("REGISTRY_TOKEN_A", "acme", "https://x.cdn.example:8443/"), "a");
+  assert.equal(ask("REGISTRY_TOKEN_B", "gamma", "https://b.example/"), "b");
+  assert.equal(ask("REGISTRY_TOKEN_B", "beta", "https://anywhere.example/"), "b");
+  for (
+    const [name, org, url] of [
+      ["REGISTRY_TOKEN_A", "beta", "https://npm.acme.example/"],
+      ["REGISTRY_TOKEN_A", "default", "https://npm.acme.example/"],
+      ["REGISTRY_TOKEN_A", "acme", "https://evil.example/"],
+      ["REGISTRY_TOKEN_A", "acme", "https://npm.acme.example.evil.example/"],
+      ["REGISTRY_TOKEN_A", "acme", "https://npm.acme.example:444/"],
+      ["REGISTRY_TOKEN_A", "acme", "https://npm.acme.example@evil.example/"],
+      ["REGISTRY_TOKEN_A", "acme", "https://x.cdn.example/"],
+      ["REGISTRY_TOKEN_B", "gamma", "https://anywhere.example/"],
+      ["REGISTRY_TOKEN_C", "acme", "https://npm.acme.example/"],
+      ["REGISTRY_TOKENS", "acme", "https://npm.acme.example/"],
+    ]
+  ) assert.equal(ask(name, org, url), undefined, `${name} ${org} ${url}`);
+  for (
+    const bad of [
+      "REGISTRY_TOKEN_A",
+      "A=acme@x",
+      "REGISTRY_TOKEN_A=Acme@x",
+      "REGISTRY_TOKEN_A=a@b/c",
+    ]
+  ) {
+    assert.throws(
+      () => read({ REGISTRY_TOKENS: bad }),
+      /^SettingError: Cannot use REGISTRY_TOKENS=/,
+    );
+  }
 });
