@@ -20,7 +20,8 @@ export function isForm(request: Request): boolean {
  * its X-CSRF-Token, since a form can send no header. Throws Problem: 401, 413.
  */
 export async function withFormToken(request: Request): Promise<Request> {
-  if (request.method === "GET" || !isForm(request)) return request;
+  // Whatever they say of a body, these have none.
+  if (request.method === "GET" || request.method === "HEAD" || !isForm(request)) return request;
   const body = await boundedText(request);
   const headers = new Headers(request.headers);
   const fields = new URLSearchParams(body);

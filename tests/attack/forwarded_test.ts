@@ -1,7 +1,7 @@
 /** What anybody can claim of where they are and which address they asked: believed of nobody. */
 import assert from "node:assert/strict";
 import { ask } from "./wire.ts";
-import { attackWorld, CANARY } from "./world.ts";
+import { assertNothingLeaks, attackWorld, CANARY } from "./world.ts";
 
 const CLAIMS: Readonly<Record<string, string>> = {
   "X-Forwarded-Host": "evil.example",
@@ -107,5 +107,44 @@ Deno.test("behind a trusted proxy the last one's word counts, not what a client 
   for (const host of ["evil.example/x", "a b", "<script>", "evil.example#", "user@evil.example"]) {
     const { statuses } = await ask(base, "GET /npm/left HTTP/1.1", [`X-Forwarded-Host: ${host}`]);
     assert.deepEqual(statuses, [400], host);
+  }
+});
+
+Deno.test("with BASE_DOMAIN no spelling of another org's host goes around its policy", async () => {
+  await using it = await attackWorld({ settings: { baseDomain: "packages.example" } });
+  const base = it.proxy.listen();
+  const stranger = `Authorization: Bearer ${it.strangers.client}`;
+  for (
+    const host of [
+      "vault.packages.example",
+      "VAULT.Packages.Example",
+      "vault.packages.example.",
+      "vault.packages.example:8000",
+      "npm.vault.packages.example",
+      "NPM.VAULT.packages.example.",
+      "nest.packages.example",
+      "acme.vault.packages.example",
+      "vault..packages.example",
+      ".packages.example",
+      "vault.packages.example..",
+      "x-vault.packages.example",
+      "vault.packages.example.evil.example",
+      "evilpackages.example",
+    ]
+  ) {
+    for (const path of ["/npm/@vault%2ftool", "/@vault%2ftool", "/npm/@nest%2fegg", "/npm/left"]) {
+      for (const headers of [[], [stranger]]) {
+        const { statuses, text } = await ask(base, `GET ${path} HTTP/1.1`, [
+          `Host: ${host}`,
+          ...headers,
+        ]);
+        assert.equal(statuses.length, 1, `${host} ${text}`);
+        assertNothingLeaks(text, it, `${host}${path}`);
+        // What is vault's host for certain asks for a token of vault's.
+        if (/^(?:npm\.)?vault\.packages\.example\.?(?::\d+)?$/i.test(host)) {
+          assert.ok([401, 403].includes(statuses[0]), `${host}${path} ${text}`);
+        }
+      }
+    }
   }
 });

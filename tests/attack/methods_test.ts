@@ -150,3 +150,17 @@ Deno.test("a range is no way around the digest, the record or the policy", async
     "each was handed out whole, and is on record",
   );
 });
+
+Deno.test("a HEAD that says it is a form is read as one without a body", async () => {
+  await using it = await attackWorld();
+  const headers = { "content-type": "application/x-www-form-urlencoded", "content-length": "7" };
+  for (const query of ["", "?expires=2099-01-01T00:00:00.000Z&signature=x"]) {
+    const path = `/admin/v1/orgs/vault/requests/${it.ids[0]}/decide${query}`;
+    const statuses = await Promise.all(["GET", "HEAD"].map(async (method) => {
+      const response = await it.proxy.fetch(path, { method, headers });
+      await response.text();
+      return response.status;
+    }));
+    assert.deepEqual(statuses, [403, 403]);
+  }
+});
