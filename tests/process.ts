@@ -86,7 +86,10 @@ export async function start(
   let url: string | undefined;
   while (url === undefined) {
     const { value, done } = await reader.read();
-    if (done) throw new Error(`The proxy did not start: ${text}${await errors}`);
+    if (done) {
+      clearTimeout(timer);
+      throw new Error(`The proxy did not start: ${text}${await errors}`);
+    }
     text += value;
     url = /listens on (http:\S+)\/\n/.exec(text)?.[1];
   }

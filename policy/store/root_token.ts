@@ -12,6 +12,9 @@ export interface RootToken {
   readonly sha256: string;
 }
 
+/** Processes that share a database file find it locked by each other. */
+const RETRY_DELAYS_MS = [20, 100, 500];
+
 const Stored = v.object({ sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)), at: v.string() });
 
 /**
@@ -26,18 +29,24 @@ export async function ensureRootToken(
 ): Promise<RootToken> {
   if (configured) return { secret: null, sha256: hashSecret(configured) };
   const key = keys.meta("root_token");
-  try {
-    const secret = newSecret();
-    const sha256 = hashSecret(secret);
-    const entry = await kv.get(key);
-    if (entry.value === null) {
-      const made = await kv.atomic().check(entry)
-        .set(key, { sha256, at: new Date(now()).toISOString() }).commit();
-      if (made.ok) return { secret, sha256 };
+  const secret = newSecret();
+  const sha256 = hashSecret(secret);
+  for (let attempt = 0;; attempt++) {
+    try {
+      const entry = await kv.get(key);
+      if (entry.value === null) {
+        await kv.atomic().check(entry)
+          .set(key, { sha256, at: new Date(now()).toISOString() }).commit();
+      }
+      const stored = v.parse(Stored, (await kv.get(key)).value);
+      // Also if the commit took effect without saying so.
+      return { secret: stored.sha256 === sha256 ? secret : null, sha256: stored.sha256 };
+    } catch (cause) {
+      const delay = RETRY_DELAYS_MS[attempt];
+      if (delay === undefined || cause instanceof v.ValiError) {
+        throw new StoreUnavailable("Cannot read the root token's hash", { cause });
+      }
+      await new Promise((resolve) => setTimeout(resolve, delay));
     }
-    const stored = v.parse(Stored, (await kv.get(key)).value);
-    return { secret: null, sha256: stored.sha256 };
-  } catch (cause) {
-    throw new StoreUnavailable("Cannot read the root token's hash", { cause });
   }
 }

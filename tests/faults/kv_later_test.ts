@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { StoreUnavailable } from "../../policy/store/errors.ts";
 import { openJournal } from "../../policy/store/journal.ts";
+import { ensureRootToken } from "../../policy/store/root_token.ts";
+import { hashSecret } from "../../policy/store/secrets.ts";
 import { openSessions } from "../../policy/store/sessions.ts";
 import { testProxy } from "../proxy.ts";
 import { startReceiver } from "../receiver.ts";
@@ -39,6 +41,16 @@ Deno.test("nobody is signed in or out on the word of a database that fails", asy
   faulty.release();
   assert.equal((await sessions.find(begun.secret))?.id, id);
   assert.deepEqual((await sessions.list(user)).map((session) => session.id), [id]);
+});
+
+Deno.test("the first start shows the administrator's token, though its commit failed and then gave no answer", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const faulty = faultyKv();
+  faulty.fail("flaky");
+  const first = await ensureRootToken(faulty.wrap(kv), { configured: undefined, now: Date.now });
+  assert.equal(hashSecret(first.secret ?? ""), first.sha256);
+  const second = await ensureRootToken(kv, { configured: undefined, now: Date.now });
+  assert.deepEqual(second, { secret: null, sha256: first.sha256 });
 });
 
 Deno.test("webhooks are told what happened once the database is back, as often as it takes, under one id", async () => {
