@@ -4,24 +4,20 @@ import { OsvClient } from "./ecosystems/advisories/client.ts";
 import { Advisories } from "./ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "./ecosystems/mod.ts";
 import { AdvisoryStore } from "./policy/store/advisories.ts";
-import { openAlerts } from "./policy/store/alerts.ts";
-import { openAudit } from "./policy/store/audit.ts";
-import { openExceptions } from "./policy/store/exceptions.ts";
 import { openJournal } from "./policy/store/journal.ts";
 import { keys } from "./policy/store/keys.ts";
+import { lazyRequests } from "./policy/store/lazy_requests.ts";
 import { withLease } from "./policy/store/leases.ts";
 import { openLifts } from "./policy/store/lifts.ts";
 import { migrate } from "./policy/store/migrations.ts";
 import { openPolicies } from "./policy/store/policies.ts";
 import { openRecords } from "./policy/store/records.ts";
 import { openRefusalNews } from "./policy/store/refusal_news.ts";
-import { openRequests } from "./policy/store/requests.ts";
 import { ensureRootToken } from "./policy/store/root_token.ts";
 import { openTokens } from "./policy/store/tokens.ts";
 import { createApp } from "./routes/app.ts";
 import type { Log } from "./routes/deps.ts";
-import { packageReader } from "./routes/package_reader.ts";
-import { readSettings, SettingError } from "./routes/settings.ts";
+import { defaultUpstreams, readSettings, SettingError } from "./routes/settings.ts";
 import { warmUp } from "./routes/warm_up.ts";
 import { wire } from "./routes/wire.ts";
 
@@ -29,7 +25,7 @@ import { wire } from "./routes/wire.ts";
 const DRAIN_MS = 8_000;
 const DRAIN_ON_DEPLOY_MS = 4_000;
 
-const settings = settingsOrExit();
+const settings = await settingsOrExit();
 const kv = await orExit(
   `Cannot open the database (KV_URL${settings.kvUrl === undefined ? " is not set" : ""})`,
   () => Deno.openKv(settings.kvUrl),
@@ -57,11 +53,21 @@ const journal = openJournal({ now, onNews: () => void webhooks().then((it) => it
 const { webhookAllow, issuerAllow, registryAllow } = settings;
 const allowed = { webhookAllow, issuerAllow, registryAllow };
 const policies = openPolicies(kv, { schemes: SCHEMES, now, journal, ...allowed });
-const audit = openAudit(kv);
-const alerts = openAlerts(kv, { now, journal });
 const tokens = openTokens(kv, { now, root: root.sha256, journal });
-const requests = openRequests(kv, { now, journal, policies });
-const exceptions = openExceptions(kv, { now, journal, policies, schemes: SCHEMES });
+
+/** What administrators and crons use, and few requests of registries: to keep cold starts short. */
+const alerts = once(async () =>
+  (await import("./policy/store/alerts.ts")).openAlerts(kv, { now, journal })
+);
+const requests = lazyRequests(
+  once(async () =>
+    (await import("./policy/store/requests.ts")).openRequests(kv, { now, journal, policies })
+  ),
+);
+const exceptions = once(async () =>
+  (await import("./policy/store/exceptions.ts"))
+    .openExceptions(kv, { now, journal, policies, schemes: SCHEMES })
+);
 
 const log: Log = (line) =>
   console.log(JSON.stringify({ at: new Date(now()).toISOString(), ...line }));
@@ -84,14 +90,16 @@ const deps = wire({
   records,
   admin: lazily(async () => {
     const { createAdmin, openSignIn } = await import("./admin/app.ts");
+    const { openAudit } = await import("./policy/store/audit.ts");
+    const { packageReader } = await import("./routes/package_reader.ts");
     return createAdmin({
       policies,
       tokens,
       records,
-      audit,
-      alerts,
+      audit: openAudit(kv),
+      alerts: await alerts(),
       requests,
-      exceptions,
+      exceptions: await exceptions(),
       packages: packageReader(() => deps),
       signIn: settings.oidc === null
         ? null
@@ -139,7 +147,8 @@ void Deno.cron("sweep counters past their retention", "17 3 * * *", async () => 
 void Deno.cron("look back at what was handed out", "41 * * * *", async () => {
   const { lookBack } = await import("./admin/look_back.ts");
   const lease = { now, holder: crypto.randomUUID(), ms: 60_000 };
-  const parts = { records, policies, alerts, advisories, schemes: SCHEMES, now, log };
+  const given = { records, policies, advisories, schemes: SCHEMES, now, log };
+  const parts = { ...given, alerts: await alerts() };
   try {
     await withLease(kv, "look_back", lease, ({ signal }) => lookBack({ ...parts, signal }));
   } catch (error) {
@@ -150,7 +159,8 @@ void Deno.cron("look back at what was handed out", "41 * * * *", async () => {
 void Deno.cron("take away exceptions that have ended", "7 * * * *", async () => {
   const lease = { now, holder: crypto.randomUUID(), ms: 60_000 };
   try {
-    const run = await withLease(kv, "expire_exceptions", lease, () => exceptions.expire());
+    const store = await exceptions();
+    const run = await withLease(kv, "expire_exceptions", lease, () => store.expire());
     for (const { org, error } of run?.value.failed ?? []) {
       log({ event: "failure", path: "expire_exceptions", org, error: String(error) });
     }
@@ -210,9 +220,10 @@ function announce({ hostname, port }: { hostname: string; port: number }) {
   console.log(`Package Proxy listens on http://${host}:${port}/`);
 }
 
-function settingsOrExit() {
+async function settingsOrExit() {
+  const env = (name: string) => Deno.env.get(name);
   try {
-    return readSettings((name) => Deno.env.get(name), ECOSYSTEMS);
+    return readSettings(env, ECOSYSTEMS, await defaultUpstreams(env, ECOSYSTEMS));
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
     console.error(error.message);

@@ -1,5 +1,5 @@
 /** Every error the API answers with (RFC 9457), in one table. */
-import { IssuerUnavailable } from "../ecosystems/issuers/client.ts";
+import { IssuerUnavailable } from "../ecosystems/errors.ts";
 import {
   CursorInvalid,
   type Fault,

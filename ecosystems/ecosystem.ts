@@ -201,7 +201,7 @@ export interface Ecosystem {
   /** First path segments that belong to it; the first is the one given to clients. */
   readonly mounts: readonly string[];
   /** Default of `UPSTREAM_<ID>`, a base address that ends in `/`. */
-  defaultUpstream(): string;
+  defaultUpstream(): string | Promise<string>;
   /** The base address that an operator's address stands for, where there are several ways to write it. */
   upstreamBase?(url: URL): URL;
   /** Default of `UPSTREAM_<ID>_FILES`, where the ecosystem has that variable. */

@@ -30,3 +30,8 @@ export class UpstreamError extends Error {
     super(message, options);
   }
 }
+
+/** An issuer of identity tokens does not answer, or not as one. */
+export class IssuerUnavailable extends Error {
+  override readonly name = "IssuerUnavailable";
+}

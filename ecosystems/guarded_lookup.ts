@@ -3,7 +3,6 @@
  * goes to the very address that was checked, so that a name that resolves to
  * something else a moment later (DNS rebinding) gains nothing.
  */
-import { lookup } from "node:dns/promises";
 import type { LookupFunction } from "node:net";
 import { isAllowedHost, isIpAddress, isPublicAddress, outgoingFault } from "../policy/addresses.ts";
 
@@ -48,8 +47,9 @@ export function guardedLookup(url: URL, options: GuardOptions): LookupFunction {
   });
 }
 
-function resolveAll(hostname: string): Promise<readonly ResolvedAddress[]> {
-  return lookup(hostname, { all: true });
+async function resolveAll(hostname: string): Promise<readonly ResolvedAddress[]> {
+  const { lookup } = await import("node:dns/promises");
+  return await lookup(hostname, { all: true });
 }
 
 function lookupOf(resolve: Resolve): LookupFunction {

@@ -2,7 +2,6 @@
 import type { Ecosystem, RegistryRequest } from "../ecosystems/ecosystem.ts";
 import { readBody } from "./body.ts";
 import type { Check } from "./check.ts";
-import { serveAsk } from "./ask.ts";
 import type { Deps } from "./deps.ts";
 import {
   type Arrival,
@@ -20,9 +19,7 @@ import { type Identified, identify } from "./identity.ts";
 import { isUnknownOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
 import { serveRegistry } from "./registry.ts";
-import { serveSetup } from "./setup.ts";
 import { tolerantTokens } from "./store_failure.ts";
-import { serveWhy } from "./why.ts";
 
 export type App = (request: Request, connection?: Connection) => Response | Promise<Response>;
 
@@ -119,8 +116,8 @@ function checker(deps: Deps): Check {
 }
 
 function route(deps: Deps, asked: Asked): Response | Promise<Response> {
-  const { mounts, identity, request, client } = asked;
-  const { rest, search } = identity;
+  const { mounts, identity, request } = asked;
+  const { rest } = identity;
   if (identity.ecosystem !== null) {
     const ecosystem = mounts.get(identity.ecosystem);
     if (ecosystem !== undefined) return routeSubdomain(deps, asked, ecosystem);
@@ -138,14 +135,14 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
     }
     if (first === "check" && slash < 0) return respond(POST_ONLY, { json: false });
     if (first === "why" && slash > 0 && request.method === "POST") {
-      return serveAsk(deps, { path: rest.slice(slash + 1), identity, client, request });
+      return ask(deps, asked, rest.slice(slash + 1));
     }
     if (request.method !== "GET" && request.method !== "HEAD") {
       return respond(READ_ONLY, { json: false });
     }
     if (first === "health" && slash < 0) return serveHealth(deps);
     if (first === "why" && slash > 0) {
-      return serveWhy(deps, { path: rest.slice(slash + 1), search, identity, client, request });
+      return why(deps, asked, rest.slice(slash + 1));
     }
     if (first === "setup" && slash < 0) return setup(deps, identity);
     if (first === "" && wantsPage(request.headers)) return setup(deps, identity);
@@ -162,9 +159,22 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
   });
 }
 
+// Pages are loaded at the first request for them, too.
+
 async function setup(deps: Deps, identity: Identified): Promise<Response> {
   if (await isUnknownOrg(deps, identity)) return respond(NOT_FOUND, { json: false });
-  return serveSetup(identity);
+  const { serveSetup } = await import("./setup.ts");
+  return await serveSetup(identity);
+}
+
+async function why(deps: Deps, asked: Asked, path: string): Promise<Response> {
+  const { serveWhy } = await import("./why.ts");
+  return await serveWhy(deps, { ...asked, path, search: asked.identity.search });
+}
+
+async function ask(deps: Deps, asked: Asked, path: string): Promise<Response> {
+  const { serveAsk } = await import("./ask.ts");
+  return await serveAsk(deps, { ...asked, path });
 }
 
 /** `<ecosystem>.<org>.<BASE_DOMAIN>`: the mount is the host's root, or its usual name. */
@@ -173,15 +183,15 @@ function routeSubdomain(
   asked: Asked,
   ecosystem: Ecosystem,
 ): Response | Promise<Response> {
-  const { identity, request, client } = asked;
-  const { rest, search } = identity;
+  const { identity, request } = asked;
+  const { rest } = identity;
   if (rest === "/health") return serveHealth(deps);
   if (rest === "/check" && request.method === "POST") return asked.check(asked);
   if (rest.startsWith("/why/")) {
     if (request.method === "POST") {
-      return serveAsk(deps, { path: rest.slice(5), identity, client, request });
+      return ask(deps, asked, rest.slice(5));
     }
-    return serveWhy(deps, { path: rest.slice(5), search, identity, client, request });
+    return why(deps, asked, rest.slice(5));
   }
   if (rest === "/" && wantsPage(request.headers)) return setup(deps, identity);
   const slash = rest.indexOf("/", 1);

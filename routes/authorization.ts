@@ -1,5 +1,5 @@
 /** The forms in which clients send a token, a user name, or a private registry's credential. */
-import { isIdentityToken } from "../ecosystems/issuers/verifier.ts";
+import { isIdentityToken } from "../ecosystems/issuers/token_text.ts";
 import { SECRET_PREFIX } from "../policy/store/secrets.ts";
 import { IdentityError } from "./identity_error.ts";
 

@@ -1,6 +1,10 @@
 /** One table from failure to answer; the public text never names internals. */
-import { InvalidMetadata, UpstreamError, type UpstreamFault } from "../ecosystems/errors.ts";
-import { IssuerUnavailable } from "../ecosystems/issuers/client.ts";
+import {
+  InvalidMetadata,
+  IssuerUnavailable,
+  UpstreamError,
+  type UpstreamFault,
+} from "../ecosystems/errors.ts";
 import { PolicyUnreadable, StoreUnavailable } from "../policy/store/errors.ts";
 import { visible } from "../policy/visible.ts";
 import { IdentityError } from "./identity.ts";

@@ -29,13 +29,37 @@ type Env = (name: string) => string | undefined;
 
 const DEFAULT_OSV = "https://api.osv.dev/";
 
-/** Throws SettingError on the first variable that is wrong. */
-export function readSettings(env: Env, ecosystems: readonly Ecosystem[]): Settings {
+/** The upstream of each ecosystem whose variable is not set, by its id. */
+export async function defaultUpstreams(
+  env: Env,
+  ecosystems: readonly Ecosystem[],
+): Promise<ReadonlyMap<string, string>> {
+  const missing = ecosystems.filter((ecosystem) => !env(variableOf(ecosystem)));
+  return new Map(
+    await Promise.all(
+      missing.map(async (it): Promise<[string, string]> => [it.id, await it.defaultUpstream()]),
+    ),
+  );
+}
+
+function variableOf({ id }: Ecosystem): string {
+  return `UPSTREAM_${id.toUpperCase()}`;
+}
+
+/**
+ * Throws SettingError on the first variable that is wrong.
+ * @param defaults see `defaultUpstreams`
+ */
+export function readSettings(
+  env: Env,
+  ecosystems: readonly Ecosystem[],
+  defaults: ReadonlyMap<string, string>,
+): Settings {
   const listen = readListen(env);
   const publicUrl = readPublicUrl(env);
   const upstreams = ecosystems.map((ecosystem): [string, UpstreamSetting] => {
-    const setting = readUpstream(env, ecosystem);
-    refuseLoop(`UPSTREAM_${ecosystem.id.toUpperCase()}`, setting.url, { listen, publicUrl });
+    const setting = readUpstream(env, ecosystem, defaults);
+    refuseLoop(variableOf(ecosystem), setting.url, { listen, publicUrl });
     return [ecosystem.id, setting];
   });
   return {
@@ -164,9 +188,13 @@ function readOrgs(env: Env): "open" | "closed" {
   return text;
 }
 
-function readUpstream(env: Env, ecosystem: Ecosystem): UpstreamSetting {
-  const name = `UPSTREAM_${ecosystem.id.toUpperCase()}`;
-  const given = readUrl(name, env(name) || ecosystem.defaultUpstream());
+function readUpstream(
+  env: Env,
+  ecosystem: Ecosystem,
+  defaults: ReadonlyMap<string, string>,
+): UpstreamSetting {
+  const name = variableOf(ecosystem);
+  const given = readUrl(name, env(name) || (defaults.get(ecosystem.id) ?? ""));
   if (!given.pathname.endsWith("/")) given.pathname += "/";
   const url = ecosystem.upstreamBase?.(given) ?? given;
   const { defaultFileOrigins } = ecosystem;

@@ -2,9 +2,6 @@ import type { Ecosystem } from "../ecosystems/ecosystem.ts";
 import { type AdvisorySource, FactsSource } from "../ecosystems/facts.ts";
 import type { Resolve } from "../ecosystems/guarded_lookup.ts";
 import { Indexes } from "../ecosystems/indexes.ts";
-import { IssuerClient } from "../ecosystems/issuers/client.ts";
-import { IssuerKeys } from "../ecosystems/issuers/keys.ts";
-import { TokenVerifier } from "../ecosystems/issuers/verifier.ts";
 import { RevalidatedCache } from "../ecosystems/revalidated.ts";
 import { Upstream, type UpstreamLimits } from "../ecosystems/upstream.ts";
 import { VerifiedFiles } from "../ecosystems/verified_files.ts";
@@ -16,7 +13,7 @@ import { publicSources } from "./sources.ts";
 import { tolerantLifts } from "./store_failure.ts";
 import { Throttle } from "./throttle.ts";
 import type { Deps, Log, RouteSettings } from "./deps.ts";
-import { openWorkloads } from "./workloads.ts";
+import type { Workloads } from "./workloads.ts";
 
 /** What main.ts and the tests open themselves. */
 export interface Parts {
@@ -55,14 +52,12 @@ export function wire(parts: Parts): Deps {
     new RevalidatedCache(upstream, share(0.05)),
   );
   const sources = publicSources(settings.upstreams);
-  const client = new IssuerClient({ allow: settings.issuerAllow });
-  const verifier = new TokenVerifier({ keys: new IssuerKeys({ client, now }), now });
   return {
     ...parts,
     lifts: tolerantLifts(parts.lifts, parts.policies),
     throttle: new Throttle(now),
     publicSources: sources,
-    workloads: openWorkloads({ policies: parts.policies, verifier }),
+    workloads: workloadsOf(parts),
     upstream,
     indexes,
     answers: new Answers(share(0.35).bytes),
@@ -70,4 +65,19 @@ export function wire(parts: Parts): Deps {
     judgements: new WeakMap(),
     facts: new FactsSource({ ...parts, indexes, publicSources: sources }),
   };
+}
+
+/** Loaded when the first job shows its identity, to keep cold starts short. */
+function workloadsOf({ policies, settings, now }: Parts): Workloads {
+  const load = async () => {
+    const { IssuerClient } = await import("../ecosystems/issuers/client.ts");
+    const { IssuerKeys } = await import("../ecosystems/issuers/keys.ts");
+    const { TokenVerifier } = await import("../ecosystems/issuers/verifier.ts");
+    const { openWorkloads } = await import("./workloads.ts");
+    const client = new IssuerClient({ allow: settings.issuerAllow });
+    const verifier = new TokenVerifier({ keys: new IssuerKeys({ client, now }), now });
+    return openWorkloads({ policies, verifier });
+  };
+  let loaded: Promise<Workloads> | undefined;
+  return { find: async (token, org) => await (await (loaded ??= load())).find(token, org) };
 }

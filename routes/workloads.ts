@@ -1,5 +1,6 @@
 /** Jobs that show the identity token of their platform (GitHub Actions, GitLab) instead of a token of ours. */
-import { statedIssuer, TokenRefused, type TokenVerifier } from "../ecosystems/issuers/verifier.ts";
+import { statedIssuer } from "../ecosystems/issuers/token_text.ts";
+import { TokenRefused, type TokenVerifier } from "../ecosystems/issuers/verifier.ts";
 import type { Policies } from "../policy/store/types.ts";
 import { IdentityError } from "./identity_error.ts";
 

@@ -1,7 +1,7 @@
 /** With how little the process runs, and that it is enough. */
 import assert from "node:assert/strict";
 import { ECOSYSTEMS } from "../ecosystems/mod.ts";
-import { readSettings } from "../routes/settings.ts";
+import { defaultUpstreams, readSettings } from "../routes/settings.ts";
 import { run, start, temporary } from "./process.ts";
 import { startNpmRegistry } from "./registry/npm.ts";
 
@@ -116,7 +116,8 @@ Deno.test("every setting may be read: its name is among the permitted variables"
   const text = await Deno.readTextFile(new URL("../deno.json", import.meta.url));
   const permitted: string[] = JSON.parse(text).permissions.default.env;
   const asked = new Set<string>();
-  const settings = readSettings((name) => void asked.add(name), ECOSYSTEMS);
+  const env = (name: string) => void asked.add(name);
+  const settings = readSettings(env, ECOSYSTEMS, await defaultUpstreams(env, ECOSYSTEMS));
   settings.registryToken("REGISTRY_TOKEN_X", { org: "acme", url: "https://a.example" });
   assert.ok(asked.size >= 20, [...asked].join(", "));
   for (const name of asked) {

@@ -23,11 +23,13 @@ import type { StoredRecord } from "../policy/types.ts";
 import { createApp } from "../routes/app.ts";
 import type { Deps, UpstreamSetting } from "../routes/deps.ts";
 import { packageReader } from "../routes/package_reader.ts";
-import { readSettings, type Settings } from "../routes/settings.ts";
+import { defaultUpstreams, readSettings, type Settings } from "../routes/settings.ts";
 import { wire } from "../routes/wire.ts";
 
 /** Nobody answers here: an upstream that a test did not declare is an error. */
 const NOWHERE = "http://127.0.0.1:9/";
+
+const UNSET = () => undefined;
 
 export const DAY = 24 * 3600_000;
 
@@ -134,7 +136,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     ecosystems: ECOSYSTEMS,
     schemes: SCHEMES,
     settings: {
-      ...readSettings(() => undefined, ECOSYSTEMS),
+      ...readSettings(UNSET, ECOSYSTEMS, await defaultUpstreams(UNSET, ECOSYSTEMS)),
       ...upstreamsOf(options),
       registryAllow,
       ...options.settings,

@@ -1,4 +1,4 @@
-import { IssuerUnavailable } from "../../ecosystems/issuers/client.ts";
+import { IssuerUnavailable } from "../../ecosystems/errors.ts";
 import { SignInRefused } from "./provider.ts";
 
 /** Calls `oauth4webapi`; whatever it holds against an answer refuses the sign-in. */

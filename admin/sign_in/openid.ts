@@ -1,7 +1,8 @@
 /** Any OpenID Connect provider: authorization code with PKCE, a verified ID token, its user info. */
 import type * as oauth from "oauth4webapi";
 import * as v from "valibot";
-import { type IssuerClient, IssuerUnavailable } from "../../ecosystems/issuers/client.ts";
+import { IssuerUnavailable } from "../../ecosystems/errors.ts";
+import type { IssuerClient } from "../../ecosystems/issuers/client.ts";
 import { type Person, readPersonAddress } from "../../policy/grants.ts";
 import { refusing } from "./oauth_error.ts";
 import { fetchBy, type Provider, type ProviderSettings, SignInRefused } from "./provider.ts";

@@ -1,4 +1,5 @@
 /** Asks issuers of identity tokens: small documents, no redirects, guarded addresses. */
+import { IssuerUnavailable } from "../errors.ts";
 import type { Resolve } from "../guarded_lookup.ts";
 import { guardedLookup } from "../guarded_lookup.ts";
 import { HttpClient } from "../http_client.ts";
@@ -6,11 +7,6 @@ import { HttpClient } from "../http_client.ts";
 /** Larger than any discovery document, key set or token answer has reason to be. */
 const MAX_BYTES = 256 * 1024;
 const TIMEOUT_MS = 10_000;
-
-/** The issuer does not answer, or not as one. */
-export class IssuerUnavailable extends Error {
-  override readonly name = "IssuerUnavailable";
-}
 
 export interface IssuerClientOptions {
   /** Hosts that may be private, and http: see `isAllowedHost`. */

@@ -2,7 +2,8 @@
 import type { JWTVerifyGetKey } from "jose";
 import { LRUCache } from "lru-cache";
 import * as v from "valibot";
-import { type IssuerClient, IssuerUnavailable } from "./client.ts";
+import { IssuerUnavailable } from "../errors.ts";
+import type { IssuerClient } from "./client.ts";
 
 /** Keys this old are asked for again. */
 const FRESH_MS = 10 * 60_000;

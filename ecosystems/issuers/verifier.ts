@@ -1,7 +1,7 @@
 /** Whether an identity token (a JWT of OpenID Connect) is one of its issuer, and what it claims. */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { IssuerUnavailable } from "./client.ts";
+import { IssuerUnavailable } from "../errors.ts";
 import type { IssuerKeys } from "./keys.ts";
 
 /** Signatures by public keys alone. */
@@ -10,9 +10,6 @@ const SKEW_S = 60;
 /** A verified token is believed this long without looking at its issuer's keys again. */
 const REMEMBERED_MS = 5 * 60_000;
 const MAX_REMEMBERED = 2_000;
-/** Of a whole token; GitHub's and GitLab's are around 2,000 characters. */
-const MAX_LENGTH = 8_192;
-const FORM = /^eyJ[\w-]+\.[\w-]+\.[\w-]*$/;
 /** Of what is meant to be a token for somebody's access or identity. */
 const TYPES = new Set(["jwt", "at+jwt", "application/at+jwt"]);
 
@@ -21,23 +18,6 @@ export type Claims = Readonly<Record<string, unknown>>;
 /** The token is none of its issuer's, or not now. The message is for its bearer. */
 export class TokenRefused extends Error {
   override readonly name = "TokenRefused";
-}
-
-/** Whether a text may be an identity token; cheap. */
-export function isIdentityToken(text: string): boolean {
-  return text.startsWith("eyJ") && text.length <= MAX_LENGTH && FORM.test(text);
-}
-
-/** The issuer that a token names, which nobody has verified; null: none. */
-export function statedIssuer(token: string): string | null {
-  try {
-    const bytes = Uint8Array.fromBase64(token.split(".")[1], { alphabet: "base64url" });
-    const payload: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof payload !== "object" || payload === null || !("iss" in payload)) return null;
-    return typeof payload.iss === "string" ? payload.iss : null;
-  } catch {
-    return null;
-  }
 }
 
 interface Remembered {

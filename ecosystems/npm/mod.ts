@@ -1,5 +1,4 @@
 /** npm's registry, as npm, pnpm, yarn, bun and deno speak to it. */
-import registryUrl from "registry-url";
 import type { Ecosystem, Refusal, RegistryRequest } from "../ecosystem.ts";
 import { redirectToWhy, refuseAsJson } from "../refusal.ts";
 import { auditWithout, readLifts } from "./advisories.ts";
@@ -15,7 +14,8 @@ export const npm: Ecosystem = {
   osv: { ecosystem: "npm" },
   mounts: ["npm", "npmfiles"],
   errorsAsJson: true,
-  defaultUpstream: () => registryUrl(),
+  /** Loaded where it is wanted, to keep cold starts short. */
+  defaultUpstream: async () => (await import("registry-url")).default(),
   match: matchNpm,
   /** Always the full document: the abbreviated one has no publish times. */
   indexAddress: (name) => ({ url: encodeName(name), accept: "application/json" }),

@@ -1,11 +1,8 @@
 /** GitHub's own shape of OAuth 2, with its two hosts played in process. */
 import assert from "node:assert/strict";
 import { SignIn, SignInRefused } from "../../admin/sign_in/mod.ts";
-import {
-  type IssuerAsk,
-  IssuerClient,
-  IssuerUnavailable,
-} from "../../ecosystems/issuers/client.ts";
+import { IssuerUnavailable } from "../../ecosystems/errors.ts";
+import { type IssuerAsk, IssuerClient } from "../../ecosystems/issuers/client.ts";
 import { parseAllowed } from "../../policy/grants.ts";
 import { openJournal } from "../../policy/store/journal.ts";
 import { openSessions } from "../../policy/store/sessions.ts";

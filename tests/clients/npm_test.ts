@@ -113,7 +113,7 @@ Deno.test({
   ignore: npm.missing !== null || Deno.env.get("LIVE") !== "1",
   async fn() {
     const upstreams = Object.fromEntries(
-      ECOSYSTEMS.map((ecosystem) => [ecosystem.id, ecosystem.defaultUpstream()]),
+      await Promise.all(ECOSYSTEMS.map(async (it) => [it.id, await it.defaultUpstream()])),
     );
     await using proxy = await testProxy({ upstreams });
     await using workspace = await openWorkspace();

@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import * as v from "valibot";
 import { ECOSYSTEMS, SCHEMES } from "../../ecosystems/mod.ts";
-import { readSettings } from "../../routes/settings.ts";
+import { defaultUpstreams, readSettings } from "../../routes/settings.ts";
 import { DAY, testProxy } from "../proxy.ts";
 import npm from "../../policy/data/popular_npm.json" with { type: "json" };
 import pypi from "../../policy/data/popular_pypi.json" with { type: "json" };
@@ -73,7 +73,8 @@ async function main(args: readonly string[]): Promise<number> {
     args: [...args],
     options: { npm: number, pypi: number, cargo: number },
   });
-  const settings = readSettings((name) => Deno.env.get(name), ECOSYSTEMS);
+  const env = (name: string) => Deno.env.get(name);
+  const settings = readSettings(env, ECOSYSTEMS, await defaultUpstreams(env, ECOSYSTEMS));
   const upstreams = Object.fromEntries([...settings.upstreams].map(([id, { url }]) => [id, url]));
   await using proxy = await testProxy({ upstreams, osv: settings.osvUrl ?? undefined, settings });
   let alarms = 0;

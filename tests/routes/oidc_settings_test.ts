@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ECOSYSTEMS } from "../../ecosystems/mod.ts";
-import { readSettings, SettingError } from "../../routes/settings.ts";
+import { defaultUpstreams, readSettings, SettingError } from "../../routes/settings.ts";
 
 const GOOD = {
   OIDC_ISSUER: "https://login.acme.example/realms/x",
@@ -9,15 +9,17 @@ const GOOD = {
   OIDC_ALLOWED: "@acme.example=acme:viewer",
 };
 
+const DEFAULTS = await defaultUpstreams(() => undefined, ECOSYSTEMS);
+
 function read(variables: Readonly<Record<string, string>>) {
   const given = new Map(Object.entries({ UPSTREAM_NPM: "https://npm.example/", ...variables }));
-  return readSettings((name) => given.get(name), ECOSYSTEMS).oidc;
+  return readSettings((name) => given.get(name), ECOSYSTEMS, DEFAULTS).oidc;
 }
 
 Deno.test("ISSUER_ALLOW names hosts as WEBHOOK_ALLOW does, none by default", () => {
   const allow = (text: string) => {
     const given = new Map([["UPSTREAM_NPM", "https://npm.example/"], ["ISSUER_ALLOW", text]]);
-    return readSettings((name) => given.get(name), ECOSYSTEMS).issuerAllow;
+    return readSettings((name) => given.get(name), ECOSYSTEMS, DEFAULTS).issuerAllow;
   };
   assert.deepEqual(allow(""), []);
   assert.deepEqual(allow("GitLab.acme.example, 127.0.0.1:*"), [

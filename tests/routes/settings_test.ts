@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ECOSYSTEMS } from "../../ecosystems/mod.ts";
-import { readSettings, SettingError } from "../../routes/settings.ts";
+import { defaultUpstreams, readSettings, SettingError } from "../../routes/settings.ts";
 
 /** An upstream of its own, so that no test depends on how this machine's npm is set up. */
 const UPSTREAM = { UPSTREAM_NPM: "https://npm.example/" };
 
+const DEFAULTS = await defaultUpstreams(() => undefined, ECOSYSTEMS);
+
 function read(variables: Readonly<Record<string, string>> = {}) {
   const given = new Map(Object.entries({ ...UPSTREAM, ...variables }));
-  return readSettings((name) => given.get(name), ECOSYSTEMS);
+  return readSettings((name) => given.get(name), ECOSYSTEMS, DEFAULTS);
 }
 
 /** The one line that a bad value gives. */

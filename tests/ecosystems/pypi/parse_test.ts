@@ -68,13 +68,13 @@ Deno.test("any document is an index or InvalidMetadata", async () => {
   }));
 });
 
-Deno.test("upstream is asked for JSON first, HTML if it has nothing else", () => {
+Deno.test("upstream is asked for JSON first, HTML if it has nothing else", async () => {
   assert.deepEqual(pypi.indexAddress("Demo.Pkg"), {
     url: "demo-pkg/",
     accept: `${JSON_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1`,
   });
   assert.equal(
-    new URL(pypi.indexAddress("demo").url, pypi.defaultUpstream()).href,
+    new URL(pypi.indexAddress("demo").url, await pypi.defaultUpstream()).href,
     `${SOURCE.url}demo/`,
   );
   assert.deepEqual(pypi.defaultFileOrigins, ["https://files.pythonhosted.org"]);
