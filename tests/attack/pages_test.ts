@@ -4,7 +4,7 @@ import { csrfOf, inSignInWorld, OURS } from "../admin/sign_in_world.ts";
 import { HERE } from "../admin/browser.ts";
 import { DAY, testProxy } from "../proxy.ts";
 import { serveRegistry } from "../registry/server.ts";
-import { attackWorld, textOf } from "./world.ts";
+import { attackWorld, linkOf, textOf } from "./world.ts";
 
 const MARKS = [
   "<script>alert(1)</script>",
@@ -167,18 +167,6 @@ Deno.test("a developer's words are text on their page, on the approver's and aft
     soundPage(decided.headers, await decided.text(), reason);
   }
 });
-
-/** The link that approvers are sent, out of the news that waits for webhooks. */
-async function linkOf({ kv }: { kv: Deno.Kv }, id: string): Promise<string> {
-  for await (const { value } of kv.list<{ link?: string }>({ prefix: [] })) {
-    const link = typeof value === "object" && value !== null ? value.link : undefined;
-    if (typeof link === "string" && link.includes(id)) {
-      const { pathname, search } = new URL(link);
-      return pathname + search;
-    }
-  }
-  throw new Error(`Nobody was sent a link for ${id}`);
-}
 
 Deno.test("a page of another site cannot ask in somebody's name, with a token or without", async () => {
   await using it = await attackWorld();

@@ -241,6 +241,18 @@ async function remembered(proxy: TestProxy, keeper: string): Promise<string[]> {
   return [request.id, alert.id, token.id, install.id, policy?.revision ?? ""];
 }
 
+/** The link that approvers are sent, out of the news that waits for webhooks. */
+export async function linkOf({ kv }: { kv: Deno.Kv }, id: string): Promise<string> {
+  for await (const { value } of kv.list<{ link?: string }>({ prefix: [] })) {
+    const link = typeof value === "object" && value !== null ? value.link : undefined;
+    if (typeof link === "string" && link.includes(id)) {
+      const { pathname, search } = new URL(link);
+      return pathname + search;
+    }
+  }
+  throw new Error(`Nobody was sent a link for ${id}`);
+}
+
 /** What an answer says, headers included, inflated. */
 export async function textOf(response: Response): Promise<string> {
   const bytes = new Uint8Array(await response.arrayBuffer());
