@@ -3,7 +3,13 @@ import * as v from "valibot";
 import { parsePolicy } from "../policy/schema.ts";
 import { PolicyUnreadable, PreconditionFailed } from "../policy/store/errors.ts";
 import type { Change, PolicyRevision } from "../policy/store/types.ts";
-import { concealedWebhook } from "../policy/webhooks.ts";
+import {
+  concealedWebhook,
+  hasInherited,
+  inheritedWebhook,
+  mapWebhooks,
+  withInherited,
+} from "../policy/webhooks.ts";
 import { JSON_TYPES, PATCH_TYPES, readJson } from "./body.ts";
 import { type AdminDeps, type Context, type Endpoint, json, noContent } from "./endpoint.ts";
 import { withQuery } from "./endpoint.ts";
@@ -128,7 +134,8 @@ export async function effectivePolicy(deps: AdminDeps, org: string): Promise<Eff
   const inherited = org === "default" ? null : await deps.policies.read("default");
   if (inherited) {
     const tag = `default-${inherited.revision}`;
-    return { document: inherited.document, tag, source: "default" };
+    const document = mapWebhooks(inherited.document, inheritedWebhook);
+    return { document, tag, source: "default" };
   }
   return { document: parsePolicy({}, deps.schemes), tag: "builtin", source: "builtin" };
 }
@@ -150,19 +157,18 @@ export async function changeOf({ deps, org, caller, request }: Context): Promise
   return current.source === "own" ? { by, ifMatch: current.tag } : { by };
 }
 
-/** Webhooks' secrets, and the paths of their addresses, are for those who may set them. */
+/**
+ * Webhooks' secrets, and the paths of their addresses, are for those who may set
+ * them: of another org's, for admins alone.
+ */
 function visible(document: unknown, { caller }: Context): unknown {
-  if (caller.role !== "viewer") return document;
-  const parsed = v.safeParse(WITH_WEBHOOKS, document);
-  if (!parsed.success) return document;
-  return { ...parsed.output, webhooks: parsed.output.webhooks.map(concealedWebhook) };
+  if (caller.role === "admin") return document;
+  return mapWebhooks(
+    document,
+    (webhook) =>
+      caller.role === "viewer" || webhook.inherited ? concealedWebhook(webhook) : webhook,
+  );
 }
-
-const WITH_WEBHOOKS = v.looseObject({
-  webhooks: v.array(
-    v.looseObject({ url: v.optional(v.string()), secret: v.optional(v.string()) }),
-  ),
-});
 
 async function read(context: Context): Promise<Response> {
   const policy = await effectivePolicy(context.deps, context.org);
@@ -179,7 +185,11 @@ async function replace(context: Context): Promise<Response> {
   const document = await readJson(request, JSON_TYPES);
   const change = await changeOf(context);
   const first = !(await hasOwn(deps, org));
-  return changed(await deps.policies.replace(org, document, change), first ? 201 : 200);
+  // One that cannot be read is to be mended by this, so it is read only where it has to be.
+  const whole = hasInherited(document)
+    ? withInherited(document, (await effectivePolicy(deps, org)).document)
+    : document;
+  return changed(context, await deps.policies.replace(org, whole, change), first ? 201 : 200);
 }
 
 /** A stored policy that cannot be read is there all the same: replacing it is how it is mended. */
@@ -196,14 +206,20 @@ async function patch(context: Context): Promise<Response> {
   const merge = await readJson(context.request, PATCH_TYPES);
   const change = await changeOf(context);
   const { policies } = context.deps;
-  return changed(
-    await policies.update(context.org, (document) => mergePatch(document, merge), change),
-    200,
+  const revision = await policies.update(
+    context.org,
+    (document) => withInherited(mergePatch(document, merge), document),
+    change,
   );
+  return changed(context, revision, 200);
 }
 
-function changed({ revision, document }: PolicyRevision, status: 200 | 201): Response {
-  return json(document, {
+function changed(
+  context: Context,
+  { revision, document }: PolicyRevision,
+  status: 200 | 201,
+): Response {
+  return json(visible(document, context), {
     status,
     headers: { "ETag": `"${revision}"`, "Policy-Source": "own" },
   });

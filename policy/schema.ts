@@ -183,6 +183,13 @@ function webhookSchema() {
       v.string("expected a text"),
       v.maxLength(1_000, "longer than 1000 characters"),
     )),
+    inherited: v.optional(v.pipe(
+      v.literal(true, "expected true, where it was shown so"),
+      v.description(
+        "It came with the copy of the default's policy, and is shown in full to admins alone; " +
+          "sent back as it was shown it stays as it is",
+      ),
+    )),
   });
 }
 

@@ -266,6 +266,8 @@ export interface Webhook {
   readonly format?: "json" | "slack" | "teams" | "discord";
   /** Key that its messages are signed with. */
   readonly secret?: string;
+  /** It came with a copy of the default's policy: its address and secret are not the org's to see. */
+  readonly inherited?: true;
 }
 
 export type WebhookEvent =

@@ -1,7 +1,8 @@
 /** The webhooks of a policy: which may be stored, who is who, and what each wants to hear. */
 import { createHash } from "node:crypto";
+import * as v from "valibot";
 import { outgoingFault } from "./addresses.ts";
-import type { Fault } from "./store/errors.ts";
+import { type Fault, PolicyInvalid } from "./store/errors.ts";
 import { pointerOf } from "./tree.ts";
 import type { Webhook, WebhookEvent } from "./types.ts";
 
@@ -76,4 +77,66 @@ export function concealedAddress(address: string): string {
   const url = URL.parse(address);
   if (url === null) return HIDDEN;
   return `${url.origin}/${url.pathname === "/" && url.search === "" ? "" : HIDDEN}`;
+}
+
+/** A webhook of a document that was read, or is about to be. */
+const someWebhook = v.looseObject({
+  url: v.optional(v.string()),
+  format: v.optional(v.string()),
+  secret: v.optional(v.string()),
+  inherited: v.optional(v.boolean()),
+});
+type SomeWebhook = v.InferOutput<typeof someWebhook>;
+const withWebhooks = v.looseObject({ webhooks: v.array(someWebhook) });
+
+/** A document with other webhooks; as it is where it has none that can be read. */
+export function mapWebhooks(
+  document: unknown,
+  change: (webhook: SomeWebhook, position: number) => SomeWebhook,
+): unknown {
+  const parsed = v.safeParse(withWebhooks, document);
+  if (!parsed.success || typeof document !== "object") return document;
+  return { ...document, webhooks: parsed.output.webhooks.map(change) };
+}
+
+/** As a webhook is in the copy of another org's document. */
+export function inheritedWebhook<W extends object>(webhook: W): W & { inherited: true } {
+  return { ...webhook, inherited: true };
+}
+
+/** Whether `withInherited` needs to know what there is. */
+export function hasInherited(document: unknown): boolean {
+  const parsed = v.safeParse(withWebhooks, document);
+  return parsed.success && parsed.output.webhooks.some(({ inherited }) => inherited);
+}
+
+/**
+ * A document that is about to be stored: inherited webhooks in it, which may be
+ * written as they are shown to those who may not know them, as `current` has them.
+ * Throws PolicyInvalid where that has no such webhook.
+ */
+export function withInherited(document: unknown, current: unknown): unknown {
+  if (!hasInherited(document)) return document;
+  const parsed = v.safeParse(withWebhooks, current);
+  const left = parsed.success ? parsed.output.webhooks.filter(({ inherited }) => inherited) : [];
+  const faults: Fault[] = [];
+  const whole = mapWebhooks(document, (given, i) => {
+    if (!given.inherited) return given;
+    const at = left.findIndex((one) => isSame(given, one) || isSame(given, concealedWebhook(one)));
+    if (at >= 0) {
+      const [{ url, secret }] = left.splice(at, 1);
+      return { ...given, url, ...(secret === undefined ? {} : { secret }) };
+    }
+    const detail = "is none that this policy has inherited: leave `inherited` out";
+    faults.push({ pointer: pointerOf(["webhooks", String(i)]), detail });
+    return given;
+  });
+  if (faults.length > 0) throw new PolicyInvalid(faults);
+  return whole;
+}
+
+/** Whether both go to the same place in the same form. */
+function isSame(one: SomeWebhook, other: SomeWebhook): boolean {
+  return one.url === other.url && one.secret === other.secret &&
+    (one.format ?? "json") === (other.format ?? "json");
 }

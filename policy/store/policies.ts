@@ -2,6 +2,7 @@ import { decodeTime, monotonicFactory } from "ulid";
 import { compileDocument } from "../engine.ts";
 import { parsePolicy, type PolicyDocument } from "../schema.ts";
 import type { Policy, VersionSchemes } from "../types.ts";
+import { inheritedWebhook } from "../webhooks.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { PolicyUnreadable, PreconditionFailed, StoreUnavailable } from "./errors.ts";
 import { type Journal, openJournal } from "./journal.ts";
@@ -194,7 +195,9 @@ class KvPolicies implements Policies {
   async #inherited(org: string): Promise<PolicyDocument> {
     if (org === DEFAULT_ORG) return parsePolicy({}, this.#schemes);
     const head = readable(DEFAULT_ORG, await this.#documents.head(DEFAULT_ORG));
-    return head === null ? parsePolicy({}, this.#schemes) : await this.#load(DEFAULT_ORG, head);
+    if (head === null) return parsePolicy({}, this.#schemes);
+    const document = await this.#load(DEFAULT_ORG, head);
+    return { ...document, webhooks: document.webhooks.map(inheritedWebhook) };
   }
 
   /** What the org lives under, for comparison: replacing it is how an unreadable one is mended. */
