@@ -79,5 +79,5 @@ function fitting(changes: AuditEntry["changes"], most: number): AuditEntry["chan
 /** What a value of JSON takes in KV at most: V8 keeps a text in bytes as long as all of it is Latin-1. */
 export function storedBytes(value: unknown): number {
   const text = JSON.stringify(value) ?? "";
-  return text.length * (/[^\u0000-\u00ff]|\\ud/.test(text) ? 2 : 1);
+  return text.length * (/[\u0100-\uffff]|\\ud/.test(text) ? 2 : 1);
 }
