@@ -48,7 +48,7 @@ const TITLES: Readonly<Record<NewsKind, string>> = {
   alert: "Alert",
   exception: "Exception",
   policy: "Policy changed",
-  refusal: "Refused",
+  refusal: "Refusal",
   warning: "Warning",
 };
 /** What a chat leaves out is left out from the end of this. */

@@ -61,14 +61,14 @@ Deno.test("Slack: a heading, a block for each event, a link, nothing that calls 
   const escaped = "Refused &lt;!channel&gt; &amp; &lt;https://evil.example|click&gt; @everyone " +
     "[click](https://evil.example) *_~`|";
   assert.deepEqual(body, {
-    text: `acme: 1 event. Refused: ${escaped}`,
+    text: `acme: 1 event. Refusal: ${escaped}`,
     blocks: [
       { type: "section", text: { type: "mrkdwn", text: "*acme: 1 event*", verbatim: true } },
       {
         type: "section",
         text: {
           type: "mrkdwn",
-          text: `*Refused* ${escaped} ` +
+          text: `*Refusal* ${escaped} ` +
             "<https://proxy.example/why/pkg:npm/a@1?x=1&amp;y=%3C%7C%3E|Open>",
           verbatim: true,
         },
@@ -93,7 +93,7 @@ Deno.test("Teams: an Adaptive Card of text runs, which know no Markdown", () => 
     "RichTextBlock",
   ]);
   assert.deepEqual(content.body[1].inlines, [
-    { type: "TextRun", text: "Refused ", weight: "bolder" },
+    { type: "TextRun", text: "Refusal ", weight: "bolder" },
     { type: "TextRun", text: NASTY },
     { type: "TextRun", text: " " },
     { type: "TextRun", text: "Open", selectAction: { type: "Action.OpenUrl", url: link } },
@@ -107,7 +107,7 @@ Deno.test("Discord: embeds that call nobody, with their Markdown taken out", () 
   assert.deepEqual(body.allowed_mentions, { parse: [] });
   assert.equal(body.content, "acme\\: 1 event");
   assert.deepEqual(body.embeds, [{
-    title: "Refused",
+    title: "Refusal",
     description: "Refused \\<!channel\\> & \\<https\\://evil.example\\|click\\> \\@everyone " +
       "\\[click\\]\\(https\\://evil.example\\) \\*\\_\\~\\`\\|",
     timestamp: AT,
@@ -131,7 +131,7 @@ Deno.test("chats show what matters most, and say how much more there is", () => 
     "*acme: 50 events*",
     "*Break-glass* glass",
     "*Alert* an alert",
-    "*Refused* refusal 0",
+    "*Refusal* refusal 0",
   ]);
   assert.equal(texts.at(-1), "and 30 more");
   const discord = JSON.parse(bodyOf(batch(...list), "discord"));
@@ -147,7 +147,7 @@ Deno.test("chats get one line without control characters, and no address but of 
   const text = "a\r\nb\u0000c\u202ed\u2028e\tf  g";
   for (const link of ["javascript:alert(1)", "ftp://a.example/", "not one", null]) {
     const { blocks } = JSON.parse(bodyOf(batch(news(text, { link })), "slack"));
-    assert.equal(blocks[1].text.text, "*Refused* a b c d e f g");
+    assert.equal(blocks[1].text.text, "*Refusal* a b c d e f g");
   }
 });
 
