@@ -5,6 +5,7 @@ import { AdvisoryStore, type BulkHead } from "../policy/store/advisories.ts";
 import { checkVersion } from "../policy/store/migrations.ts";
 import { importAdvisories } from "./advisories/import.ts";
 import { visible } from "./formats.ts";
+import { fromHere } from "./from_here.ts";
 
 const HELP = `deno task advisories import <zip|dir>   replace the advisories of the ecosystems in it
 deno task advisories status             what was imported, and when OSV last answered
@@ -44,7 +45,8 @@ async function advisories(args: readonly string[]): Promise<number> {
 }
 
 async function load(store: AdvisoryStore, path: string): Promise<void> {
-  const heads = await importAdvisories(path, { store, ecosystems: ECOSYSTEMS, now: Date.now() });
+  const from = fromHere(path, Deno.env.get("INIT_CWD"));
+  const heads = await importAdvisories(from, { store, ecosystems: ECOSYSTEMS, now: Date.now() });
   for (const [ecosystem, head] of heads) console.log(`imported ${line(ecosystem, head)}`);
 }
 
@@ -57,7 +59,9 @@ async function status(store: AdvisoryStore): Promise<void> {
 }
 
 function line(ecosystem: string, { advisories, packages, at }: BulkHead): string {
-  return `${ecosystem}: ${advisories} advisories of ${packages} packages, ` +
+  const what = advisories === 1 ? "1 advisory" : `${advisories} advisories`;
+  const of = packages === 1 ? "1 package" : `${packages} packages`;
+  return `${ecosystem}: ${what} of ${of}, ` +
     `the newest of ${new Date(at).toISOString()}`;
 }
 

@@ -1,9 +1,10 @@
 /** `deno task check`: what a running proxy makes of lockfiles, for terminals and CI. */
 // deno-lint-ignore-file no-console -- the terminal is this file's
-import { basename, isAbsolute, resolve } from "node:path";
+import { basename, isAbsolute } from "node:path";
 import { visible } from "../policy/visible.ts";
 import { type CheckArguments, HELP, readCheckArguments } from "./check/arguments.ts";
 import { askProxy, ProxyRefuses } from "./check/client.ts";
+import { fromHere } from "./from_here.ts";
 import { UsageError } from "./query/arguments.ts";
 
 /** The worst of several files counts. */
@@ -53,16 +54,11 @@ async function checkFile(file: string, read: CheckArguments): Promise<number> {
 
 async function contentOf(file: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await Deno.readFile(fromHere(file));
+    return await Deno.readFile(fromHere(file, Deno.env.get("INIT_CWD")));
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new UsageError(`${file}: ${message}`, { cause });
   }
-}
-
-/** `deno task` runs where deno.json is, and says where it was called. */
-function fromHere(path: string): string {
-  return resolve(Deno.env.get("INIT_CWD") || Deno.cwd(), path);
 }
 
 async function print(text: string, { output, format }: CheckArguments): Promise<void> {
@@ -74,7 +70,7 @@ async function print(text: string, { output, format }: CheckArguments): Promise<
     return;
   }
   try {
-    await Deno.writeTextFile(fromHere(output), whole);
+    await Deno.writeTextFile(fromHere(output, Deno.env.get("INIT_CWD")), whole);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new UsageError(`--output: ${message}`, { cause });

@@ -5,6 +5,7 @@ import { parseDuration } from "../policy/duration.ts";
 import { checkVersion } from "../policy/store/migrations.ts";
 import { openRecords } from "../policy/store/records.ts";
 import { visible } from "./formats.ts";
+import { fromHere } from "./from_here.ts";
 import { type Arguments, HELP, readArguments, UsageError } from "./query/arguments.ts";
 import { output } from "./query/output.ts";
 import { type Ask, proxySource, storeSource } from "./query/sources.ts";
@@ -63,7 +64,8 @@ async function readDocument(
   { kind, path }: NonNullable<Arguments["document"]>,
 ): Promise<object> {
   try {
-    return { [kind]: JSON.parse(await Deno.readTextFile(path)) };
+    const text = await Deno.readTextFile(fromHere(path, Deno.env.get("INIT_CWD")));
+    return { [kind]: JSON.parse(text) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(`--${kind}: ${reason}`);

@@ -135,18 +135,19 @@ Deno.test({
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--quiet", "admin/advisories.ts", ...args],
         cwd: ROOT,
-        env: { KV_URL, NO_COLOR: "1" },
+        env: { KV_URL, NO_COLOR: "1", INIT_CWD: records.folder },
       }).output();
       return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
     };
     const imported = await run("import", records.zip);
     assert.equal(imported.code, 0, imported.err);
-    assert.match(imported.out, /imported npm: 1 advisories of 1 packages/);
+    assert.match(imported.out, /imported npm: 1 advisory of 1 package, the newest of 2/);
     const known = await run("status");
     assert.match(known.out, /OSV last answered: never\n.*\n?imported/s);
-    assert.match(known.out, /imported pypi: 1 advisories/);
+    assert.match(known.out, /imported pypi: 1 advisory of/);
+    assert.equal((await run("import", ".")).code, 0);
     assert.equal((await run("import")).code, 2);
-    assert.equal((await run("import", `${records.folder}/none.zip`)).code, 1);
+    assert.equal((await run("import", "none.zip")).code, 1);
   },
 });
 

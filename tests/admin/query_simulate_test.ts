@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { basename, dirname } from "node:path";
 import { DAY, testProxy } from "../proxy.ts";
 import { startNpmRegistry } from "../registry/npm.ts";
 import { runTool } from "./tool.ts";
@@ -107,6 +108,16 @@ Deno.test("deno task query simulate says what another policy would have refused,
   await t.step("a merge patch on the policy in force", async () => {
     await withFile('{"rules": {"min_age": {"level": "warn"}}}', async (path) => {
       const { stdout } = await query(["simulate", "--patch", path, "--limit", "1"], env);
+      assert.partialDeepStrictEqual(JSON.parse(stdout), { refused: 0, warned: 1 });
+    });
+  });
+  await t.step("a file is looked for where the command was called", async () => {
+    await withFile('{"rules": {"min_age": {"level": "warn"}}}', async (path) => {
+      const { code, stdout, stderr } = await query(
+        ["simulate", "--patch", basename(path), "--limit", "1"],
+        { ...env, INIT_CWD: dirname(path) },
+      );
+      assert.deepEqual([code, stderr], [0, ""]);
       assert.partialDeepStrictEqual(JSON.parse(stdout), { refused: 0, warned: 1 });
     });
   });
