@@ -77,7 +77,10 @@ export function readSettings(
     webhookAllow: readHostPatterns(env, "WEBHOOK_ALLOW"),
     osvUrl: readOsvUrl(env),
     issuerAllow: readHostPatterns(env, "ISSUER_ALLOW"),
-    registryAllow: readHostPatterns(env, "REGISTRY_ALLOW"),
+    registryAllow: [
+      ...readHostPatterns(env, "REGISTRY_ALLOW"),
+      ...ecosystems.flatMap((ecosystem) => ownHost(env, ecosystem)),
+    ],
     trustProxy: readTrust(env("TRUST_PROXY")),
     oidc: readOidc(env),
   };
@@ -218,6 +221,12 @@ function readRetention(env: Env): number {
     throw new SettingError("INSTALL_RETENTION", text, "a duration such as 400d or 52w is accepted");
   }
   return value;
+}
+
+/** A host the operator has the proxy ask already is no secret of their network. */
+function ownHost(env: Env, ecosystem: Ecosystem): string[] {
+  const url = URL.parse(env(variableOf(ecosystem)) ?? "");
+  return url === null ? [] : [`${url.hostname}:*`];
 }
 
 /** `host`, `host:port`, `host:*`; the host may begin with `*.`. In lower case. */

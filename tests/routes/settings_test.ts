@@ -163,6 +163,16 @@ Deno.test("the proxy is not accepted as its own upstream", () => {
   }
 });
 
+Deno.test("hosts of the operator's own upstreams need not be allowed again for private registries", () => {
+  assert.deepEqual(read().registryAllow, ["npm.example:*"]);
+  const { registryAllow } = read({
+    REGISTRY_ALLOW: "nexus.example:8081",
+    UPSTREAM_NPM: "http://127.0.0.1:4873/",
+    UPSTREAM_PYPI: "http://[::1]:3141/simple/",
+  });
+  assert.deepEqual(registryAllow, ["nexus.example:8081", "127.0.0.1:*", "[::1]:*"]);
+});
+
 Deno.test("only variables that begin with REGISTRY_TOKEN_ are given to registries", () => {
   const use = { org: "acme", url: "https://npm.acme.example/" };
   const { registryToken } = read({ REGISTRY_TOKEN_FA: "fa", ADMIN_TOKEN: "0123456789abcdef" });
