@@ -82,11 +82,20 @@ export async function decide(context: Context): Promise<Response> {
     });
   } catch (error) {
     if (error instanceof RequestClosed) throw closed(error.request);
+    // What was sent is what can be mended.
+    if (error instanceof PolicyInvalid && days !== undefined) throw sentAs("/days", error);
     if (!(error instanceof OwnRequest)) throw error;
     throw new Problem("forbidden", "Somebody else has to approve what you asked for.");
   }
   if (decided === null) throw missing();
   return wantsPage(request) ? decidedPage(decided) : json(decided);
+}
+
+/** The fault of an end that was given otherwise. */
+function sentAs(pointer: string, { faults }: PolicyInvalid): PolicyInvalid {
+  return new PolicyInvalid(
+    faults.map((fault) => fault.pointer === "/until" ? { ...fault, pointer } : fault),
+  );
 }
 
 /** The request that a link is for. Throws Problem: 403, 404, 410. */

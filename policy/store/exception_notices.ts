@@ -2,7 +2,8 @@
 import * as v from "valibot";
 import { keys } from "./keys.ts";
 
-const DAY = 24 * 3600_000;
+const HOUR = 3600_000;
+const DAY = 24 * HOUR;
 
 export const noticeSchema = v.object({
   /** Unix ms. */
@@ -40,7 +41,10 @@ export function keptFor(left: number): number {
   return Math.max(left, 0) + DAY;
 }
 
-/** Whether its end is near: a day, or a quarter of its life where that is shorter. */
+/**
+ * Whether its end is near: a day, or a quarter of its life where that is shorter,
+ * but never less than it may take until somebody looks again.
+ */
 export function endsSoon({ since, until }: Omit<Ending, "id">, now: number): boolean {
-  return until - now <= Math.min(DAY, (until - since) / 4);
+  return until - now <= Math.min(DAY, Math.max((until - since) / 4, HOUR));
 }

@@ -96,7 +96,7 @@ Deno.test("a decision with a fault decides nothing", () =>
       [{ decision: "approve", until: "soon" }, "/until"],
       [{ decision: "approve", until: "2026-11-20" }, "/until"],
       [{ decision: "approve", until: "2027-02-19" }, "/until"],
-      [{ decision: "approve", days: 91 }, "/until"],
+      [{ decision: "approve", days: 91 }, "/days"],
       [{ decision: "approve", days: 0 }, "/days"],
       [{ decision: "approve", days: 1.5 }, "/days"],
       [{ decision: "approve", days: 1, until: "2026-11-30" }, "/days"],

@@ -68,7 +68,7 @@ Deno.test("what has ended leaves the policy in one change, is written down and l
     assert.equal((await stored()).length, 4);
     clock.now = NOW + HOUR;
     const changes = (await policies.history("acme", { limit: 10 })).items.length;
-    assert.deepEqual(await exceptions.expire(), { ended: 2, told: 0, failed: [] });
+    assert.deepEqual(await exceptions.expire(), { ended: 2, told: 1, failed: [] });
     assert.equal((await policies.history("acme", { limit: 10 })).items.length, changes + 1);
     assert.deepEqual((await stored()).map(({ purl }) => purl), ["pkg:npm/ever", "pkg:npm/later"]);
 
@@ -188,6 +188,20 @@ Deno.test("an exception that lives for less than four days is announced in its l
     assert.equal((await exceptions.expire()).told, 0);
     clock.now = NOW + 6 * HOUR;
     assert.equal((await exceptions.expire()).told, 1);
+  }));
+
+Deno.test("an exception of two hours is announced although the job runs once an hour", () =>
+  inStores(async ({ exceptions, requests, clock }) => {
+    const { request } = await requests.ask(wish());
+    const until = NOW + 2 * HOUR;
+    const approval = { decision: "approve", by: "eve", role: "editor", comment: null } as const;
+    await requests.decide("acme", request.id, { ...approval, until });
+    const told: number[] = [];
+    for (const minutes of [7, 67, 127]) {
+      clock.now = NOW + minutes * 60_000;
+      told.push((await exceptions.expire()).told);
+    }
+    assert.deepEqual(told, [0, 1, 0]);
   }));
 
 Deno.test("the end of a broken glass is announced to nobody: it was shouted", () =>
