@@ -25,7 +25,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 /** Who reads the environment and opens KV. */
 const SURROUNDINGS = /^(?:main\.ts|admin\/(?:query|advisories|check)(?:\.ts|\/))/;
 /** Who asks other machines; the command line asks a proxy with `--url`. */
-const OUTGOING = /^(?:ecosystems\/(?:upstream|advisories\/client)\.ts|admin\/query\/|admin\/check\/client\.ts)/;
+const OUTGOING =
+  /^(?:ecosystems\/(?:upstream|advisories\/client)\.ts|admin\/query\/|admin\/check\/client\.ts)/;
 
 /** In pieces, so that this file is none of those it looks for. */
 const HOSTS = new RegExp(
