@@ -1,5 +1,5 @@
 /** What rules need besides an index: advisories, and when other packages were first published. */
-import type { Facts, Policy, Release } from "../policy/types.ts";
+import type { Facts, Judgement, Policy, Release } from "../policy/types.ts";
 import type { Ecosystem, Index, Source } from "./ecosystem.ts";
 import type { Indexes } from "./indexes.ts";
 
@@ -14,6 +14,8 @@ const MAX_DEPENDENCIES = 50;
 
 /** The advisories of a package, as facts that hold nothing else. */
 export interface AdvisorySource {
+  /** A package of the public registry is about to be judged: what must be asked is asked now. */
+  expect(ecosystem: string, name: string): void;
   /** undefined: it has to be asked for. */
   peek(index: Index): Facts | undefined;
   /** Waits for at most `WAIT_MS`; throws nothing. */
@@ -49,6 +51,12 @@ interface Parts {
   readonly now: () => number;
 }
 
+interface Expected {
+  readonly policy: Policy;
+  /** Where the index is asked for. */
+  readonly source: Source;
+}
+
 interface Gathered {
   readonly published: ReadonlyMap<string, number | null>;
   /** Unix ms; what it holds is asked for again from then on. */
@@ -60,10 +68,38 @@ export class FactsSource {
   readonly #parts: Parts;
   readonly #ecosystems: ReadonlyMap<string, Ecosystem>;
   readonly #dependencies = new WeakMap<Index, Map<string, Gathered>>();
+  readonly #lookedAhead = new WeakSet<Index>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#ecosystems = new Map(parts.ecosystems.map((ecosystem) => [ecosystem.id, ecosystem]));
+  }
+
+  /** An index is asked for, and judged after that: who knows about it is asked meanwhile. */
+  expect(ecosystem: Ecosystem, name: string, { policy, source }: Expected): void {
+    const { advisories, publicSources } = this.#parts;
+    if (advisories === null || policy.needs?.advisories !== true) return;
+    if (source === publicSources.get(ecosystem.id)) advisories.expect(ecosystem.id, name);
+  }
+
+  /**
+   * Whoever installs the newest release asks for its dependencies next, and npm
+   * for one after the other: what is known about them is asked together, ahead.
+   */
+  lookAhead(index: Index, judgement: Judgement, policy: Policy): void {
+    if (this.#lookedAhead.has(index) || !this.#asksAdvisories(index, policy)) return;
+    this.#lookedAhead.add(index);
+    const newest = newestOf(index.releases, judgement);
+    if (newest === null) return;
+    const { ecosystem } = newest;
+    const { publicSources, now } = this.#parts;
+    const [asked, source] = [this.#ecosystems.get(ecosystem), publicSources.get(ecosystem)];
+    if (asked === undefined || source === undefined) return;
+    for (const name of dependenciesOf(newest).slice(0, MAX_DEPENDENCIES)) {
+      if (isPrivate(policy, newest, name, this.#ecosystems)) continue;
+      if (policy.judgeName?.(ecosystem, name, now()).action === "deny") continue;
+      this.expect(asked, name, { policy, source });
+    }
   }
 
   /** What is at hand; undefined: something has to be asked for. */
@@ -149,6 +185,25 @@ export async function atMost(milliseconds: number, work: Promise<unknown>): Prom
     await Promise.race([work, patience]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Of those that are handed out, the one published last; null: there is none. */
+function newestOf(releases: readonly Release[], { verdicts }: Judgement): Release | null {
+  let newest: Release | null = null;
+  for (const [position, release] of releases.entries()) {
+    if (verdicts[position].action === "deny") continue;
+    if ((release.publishedAt ?? 0) >= (newest?.publishedAt ?? 0)) newest = release;
+  }
+  return newest;
+}
+
+/** Nothing where they cannot be read: that is for a rule to say. */
+function dependenciesOf(release: Release): readonly string[] {
+  try {
+    return release.dependencies ?? [];
+  } catch {
+    return [];
   }
 }
 

@@ -124,6 +124,7 @@ async function checkGroup(
       return () => failure;
     }
     const source = sourceFor(deps, { ecosystem, name, policy, identity });
+    deps.facts.expect(ecosystem, name, { policy, source });
     const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
     if (kept === null) {
       const failure = unknown("not_found", `${ecosystem.title} has no such package`);

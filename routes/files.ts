@@ -56,6 +56,7 @@ async function find(deps: Deps, exchange: Exchange, target: FileTarget): Promise
   const { ecosystem, policy, identity } = exchange;
   for (const name of target.names) {
     const source = sourceFor(deps, { ecosystem, name, policy, identity });
+    deps.facts.expect(ecosystem, name, { policy, source });
     const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
     const located = kept?.value.locate(target.path) ?? null;
     if (kept !== null && located !== null) return { kept, located, source };

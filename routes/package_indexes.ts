@@ -26,9 +26,11 @@ export async function serveIndex(
   const { ecosystem, policy, identity, client } = exchange;
   const { name } = target;
   const source = sourceFor(deps, { ecosystem, name, policy, identity });
+  deps.facts.expect(ecosystem, name, { policy, source });
   const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "answer" });
   if (kept === null) return missing(exchange, name);
   const judgement = await judgeIndex(deps, { kept, policy, client });
+  deps.facts.lookAhead(kept.value, judgement, policy);
   const address = secondAddress(target, kept.value);
   const document = address === null
     ? null

@@ -125,6 +125,7 @@ export async function explainWanted(
   { policy, identity, client }: { policy: Policy; identity: Identified; client: Client },
 ): Promise<{ explanation: Explanation; staleMs: number | null } | null> {
   const source = sourceFor(deps, { ecosystem, name, policy, identity });
+  deps.facts.expect(ecosystem, name, { policy, source });
   const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
   if (kept === null) return null;
   const judgement = await judgeIndex(deps, { kept, policy, client });

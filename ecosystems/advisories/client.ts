@@ -9,8 +9,6 @@ import {
 } from "../../policy/advisories/record.ts";
 import type { RecordVersion } from "../../policy/store/advisory_pack.ts";
 
-/** OSV takes no more queries at once. */
-export const MAX_BATCH = 1_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 /** Pages of one package: more would be an answer without end. */
 const MAX_PAGES = 50;

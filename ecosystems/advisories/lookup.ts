@@ -1,9 +1,8 @@
 /** Advisories of packages: from memory, from KV, from OSV, or from an import. */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { type AdvisoryAnswer, type RecordVersion } from "../../policy/store/advisory_pack.ts";
+import type { AdvisoryAnswer } from "../../policy/store/advisory_pack.ts";
 import type { AdvisoryStore, BulkHead } from "../../policy/store/advisories.ts";
-import { advisoryFor, AdvisoryUnreadable } from "../../policy/advisories/record.ts";
 import type { Advisory, AdvisoryState, Facts, PackageAdvisories } from "../../policy/types.ts";
 import type { Ecosystem, Index } from "../ecosystem.ts";
 import {
@@ -13,8 +12,8 @@ import {
   NOTHING_ASKED,
   WAIT_MS,
 } from "../facts.ts";
-import { Batcher, Turns } from "./batcher.ts";
-import { AdvisoriesUnavailable, MAX_BATCH, type OsvClient } from "./client.ts";
+import { type AskedPackage, Asking } from "./asking.ts";
+import { AdvisoriesUnavailable, type OsvClient } from "./client.ts";
 
 /** From this age an answer is asked for again, beside the request that uses it. */
 const REFRESH_MS = 15 * 60_000;
@@ -33,7 +32,9 @@ const IMPATIENT_MS = 10_000;
 /** What KV alone may take. */
 const BRIEFLY_MS = 100;
 const MAX_PACKAGES = 20_000;
-const RECORDS_AT_ONCE = 8;
+/** How long what was asked ahead of an index waits for it. */
+const AHEAD_MS = 30_000;
+const MAX_AHEAD = 1_000;
 
 interface Parts {
   /** null: only what was imported. */
@@ -45,17 +46,22 @@ interface Parts {
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
 }
 
-interface Package {
+interface Package extends AskedPackage {
   readonly key: string;
   /** Our id of the ecosystem. */
   readonly ecosystem: string;
   /** Normalised. */
   readonly name: string;
-  readonly query: { readonly ecosystem: string; readonly name: string };
-  isNamed(name: string): boolean;
 }
 
 type Failure = "unreachable" | "unreadable";
+
+/** A package's last answer, and the one that OSV is asked for. */
+interface Asked {
+  readonly before: AdvisoryAnswer | null;
+  /** "fresh": the last answer will do; "resting": the database failed a moment ago. */
+  readonly newer: Promise<AdvisoryAnswer> | "fresh" | "resting";
+}
 
 interface Held {
   readonly answer: AdvisoryAnswer | null;
@@ -69,11 +75,14 @@ interface Held {
 export class Advisories implements AdvisorySource {
   readonly #parts: Parts;
   readonly #ecosystems: ReadonlyMap<string, Ecosystem>;
-  readonly #batcher: Batcher;
-  readonly #turns = new Turns(RECORDS_AT_ONCE);
+  /** null: only what was imported. */
+  readonly #asking: Asking | null;
   readonly #packages = new WeakMap<Index, Package>();
   readonly #held = new LRUCache<string, Held>({ max: MAX_PACKAGES });
   readonly #flights = new Map<string, Promise<void>>();
+  readonly #ahead = new LRUCache<string, { readonly name: string; readonly asked: Promise<Asked> }>(
+    { max: MAX_AHEAD, ttl: AHEAD_MS },
+  );
   /** Unix ms of the database's last answer; null: never; undefined: KV has not been asked. */
   #last: number | null | undefined;
   #notedAt = -Infinity;
@@ -84,10 +93,17 @@ export class Advisories implements AdvisorySource {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#ecosystems = new Map(parts.ecosystems.map((ecosystem) => [ecosystem.id, ecosystem]));
-    this.#batcher = new Batcher((packages) => {
-      if (parts.client === null) throw new AdvisoriesUnavailable("Advisories are turned off");
-      return parts.client.batch(packages.slice(0, MAX_BATCH));
-    });
+    this.#asking = parts.client === null ? null : new Asking(parts.client, parts.now);
+  }
+
+  expect(ecosystem: string, name: string): void {
+    const asking = this.#asking;
+    if (asking === null) return;
+    const one = this.#packageNamed(ecosystem, name);
+    if (one === null || this.#flights.has(one.key) || this.#ahead.has(one.key)) return;
+    const held = this.#held.get(one.key);
+    if (held !== undefined && this.#parts.now() < held.until) return;
+    this.#ahead.set(one.key, { name: one.query.name, asked: this.#ask(asking, one) });
   }
 
   peek(index: Index): Facts | undefined {
@@ -140,8 +156,8 @@ export class Advisories implements AdvisorySource {
   status(): AdvisoryStatus {
     const last = this.#last ?? null;
     return {
-      source: this.#parts.client === null ? "import" : "osv",
-      state: this.#parts.client === null || (last !== null && !this.#failing)
+      source: this.#asking === null ? "import" : "osv",
+      state: this.#asking === null || (last !== null && !this.#failing)
         ? "ok"
         : last === null
         ? "never"
@@ -185,17 +201,14 @@ export class Advisories implements AdvisorySource {
   }
 
   async #refresh(one: Package): Promise<void> {
-    const { store, client, now } = this.#parts;
-    if (client === null) {
+    const { store } = this.#parts;
+    const asking = this.#asking;
+    if (asking === null) {
       return this.#hold(one, { answer: null, failure: "unreachable", bulk: await this.#bulk(one) });
     }
-    const before = this.#held.get(one.key)?.answer ??
-      await orNull(store.read(one.ecosystem, one.name));
-    if (this.#last === undefined) this.#last = await orNull(store.lastAnswer());
-    if (before !== null && now() - before.at < REFRESH_MS) {
-      return this.#hold(one, { answer: before });
-    }
-    if (now() < this.#retryAt) {
+    const { before, newer } = await this.#askedAhead(asking, one);
+    if (newer === "fresh") return this.#hold(one, { answer: before });
+    if (newer === "resting") {
       return this.#hold(one, {
         answer: before,
         failure: "unreachable",
@@ -203,9 +216,7 @@ export class Advisories implements AdvisorySource {
       });
     }
     try {
-      const ids = await this.#batcher.ask(one.query);
-      const list = await this.#resolve(client, one, { ids, before });
-      const answer: AdvisoryAnswer = { at: now(), ids, list };
+      const answer = await newer;
       this.#hold(one, { answer });
       await this.#answered(answer.at);
       await orNull(store.write(one.ecosystem, one.name, answer));
@@ -215,38 +226,24 @@ export class Advisories implements AdvisorySource {
     }
   }
 
-  /** What the records say: those known by their `modified` are not asked for again. */
-  async #resolve(
-    client: OsvClient,
-    one: Package,
-    { ids, before }: { ids: readonly RecordVersion[]; before: AdvisoryAnswer | null },
-  ): Promise<Advisory[]> {
-    const known = new Map(before?.ids.map(({ id, modified }) => [id, modified]));
-    const said = new Map(before?.list.map((advisory) => [advisory.id, advisory]));
-    const unknown = ids.filter(({ id, modified }) => known.get(id) !== modified);
-    const asOsv = { ecosystem: one.query.ecosystem, isNamed: one.isNamed };
-    for (const record of await this.#records(client, one, unknown)) {
-      const advisory = advisoryFor(record, asOsv);
-      if (advisory === null) said.delete(record.id);
-      else said.set(record.id, advisory);
-    }
-    return [...new Set(ids.map(({ id }) => id))].flatMap((id) => said.get(id) ?? []);
+  /** What was asked before the index was there, or what is asked now. */
+  #askedAhead(asking: Asking, one: Package): Promise<Asked> {
+    const ahead = this.#ahead.get(one.key);
+    this.#ahead.delete(one.key);
+    // The registry may spell the name in another way than the client did.
+    return ahead?.name === one.query.name ? ahead.asked : this.#ask(asking, one);
   }
 
-  async #records(client: OsvClient, one: Package, unknown: readonly RecordVersion[]) {
-    try {
-      const wanted = new Set(unknown.map(({ id }) => id));
-      const found = wanted.size > 1
-        ? (await this.#turns.take(() => client.query(one.query))).filter(({ id }) => wanted.has(id))
-        : [];
-      const missing = wanted.difference(new Set(found.map(({ id }) => id)));
-      const rest = [...missing].map((id) => this.#turns.take(() => client.record(id)));
-      return [...found, ...await Promise.all(rest)];
-    } catch (cause) {
-      // Named as malware, and nobody can say which versions are meant.
-      if (!unknown.some(({ id }) => id.startsWith("MAL-"))) throw cause;
-      throw new AdvisoryUnreadable("OSV names malware whose record cannot be had", { cause });
-    }
+  async #ask(asking: Asking, one: Package): Promise<Asked> {
+    const { store, now } = this.#parts;
+    const before = this.#held.get(one.key)?.answer ??
+      await orNull(store.read(one.ecosystem, one.name));
+    if (this.#last === undefined) this.#last = await orNull(store.lastAnswer());
+    if (before !== null && now() - before.at < REFRESH_MS) return { before, newer: "fresh" };
+    if (now() < this.#retryAt) return { before, newer: "resting" };
+    const newer = asking.newer(one, before);
+    newer.catch(() => {}); // it may be that nobody waits for it
+    return { before, newer };
   }
 
   async #bulk(one: Package): Promise<{ head: BulkHead; answer: AdvisoryAnswer | null } | null> {
@@ -293,7 +290,7 @@ export class Advisories implements AdvisorySource {
     },
   ): AdvisoryState {
     if (failure === "unreadable") return "unreadable";
-    if (this.#parts.client === null) return imported ? "current" : "off";
+    if (this.#asking === null) return imported ? "current" : "off";
     if (answer !== null && now - answer.at < FRESH_MS) return "current";
     if (answer !== null && now - answer.at < STALE_MS) return "stale";
     if (imported) return "current";

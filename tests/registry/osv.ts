@@ -16,6 +16,8 @@ export interface OsvRecord {
 export interface OsvServer extends TestServer {
   add(...records: OsvRecord[]): void;
   remove(id: string): void;
+  /** Names asked for together. */
+  readonly batches: readonly (readonly string[])[];
   /** Records for the first page of an answer; default all. */
   pageSize: number;
 }
@@ -43,6 +45,7 @@ export function advisory(
 
 export function startOsv(...given: OsvRecord[]): OsvServer {
   const records = new Map(given.map((record) => [record.id, record]));
+  const batches: string[][] = [];
 
   const find = (asked: unknown): OsvRecord[] => {
     const { ecosystem, name } = member(member(asked, "package"));
@@ -80,6 +83,7 @@ export function startOsv(...given: OsvRecord[]): OsvServer {
     if (path !== "/v1/querybatch") return null;
     const queries = member(body).queries;
     if (!Array.isArray(queries)) return { ...json({ code: 3 }), status: 400 };
+    batches.push(queries.map((query) => String(member(query, "package").name)));
     const results = queries.map((query) => {
       const { page, more } = paged(query);
       const vulns = page.map(({ id, modified }) => ({ id, modified }));
@@ -89,6 +93,7 @@ export function startOsv(...given: OsvRecord[]): OsvServer {
   };
 
   const server: OsvServer = Object.assign(serveRegistry(answer, { etag: false }), {
+    batches,
     pageSize: 1_000,
     add: (...more: OsvRecord[]) => more.forEach((record) => records.set(record.id, record)),
     remove: (id: string) => void records.delete(id),

@@ -42,13 +42,13 @@ async function measure(bench: Bench, kind: Kind): Promise<Row[]> {
     const proxy = await world.proxy({ kv, env });
     database.count();
     cold.push(await install(proxy));
+    if (round > 0) continue;
     const asked = database.count();
     await install(proxy);
     const warm = database.count();
     await proxy.stop();
     await install(await world.proxy({ kv, env }));
     const restarted = database.count();
-    if (round > 0) continue;
     for (const [when, counts] of [["cold", asked], ["warm", warm], ["restarted", restarted]]) {
       if (typeof counts === "string") continue;
       const values = { batches: counts.batches, others: counts.others };
