@@ -61,7 +61,7 @@ export function createApp(deps: Deps): App {
             identity,
             arrival,
             request: arrival.request,
-            client: clientOf(identity, arrival),
+            client: new ArrivedClient(identity, arrival),
             check,
           });
       const identity = identify(arrival.request, tokens, settings, deps.workloads);
@@ -89,14 +89,20 @@ function failed(deps: Deps, request: Request, error: unknown): Response {
 }
 
 /** The address is asked of the runtime only when it is wanted. */
-function clientOf({ org, user }: Identified, arrival: Arrival): Client {
-  return {
-    org,
-    user,
-    get ip() {
-      return arrival.ip;
-    },
-  };
+class ArrivedClient implements Client {
+  readonly org: string;
+  readonly user: string;
+  readonly #arrival: Arrival;
+
+  constructor({ org, user }: Identified, arrival: Arrival) {
+    this.org = org;
+    this.user = user;
+    this.#arrival = arrival;
+  }
+
+  get ip(): string {
+    return this.#arrival.ip;
+  }
 }
 
 interface Asked {

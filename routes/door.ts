@@ -35,16 +35,25 @@ export function arrivalOf(
   connection: Connection | undefined,
   { trustProxy }: DoorDeps["settings"],
 ): Arrival {
-  if (!trustProxy) {
-    return {
-      request,
-      get ip() {
-        return remoteOf(connection);
-      },
-    };
-  }
+  if (!trustProxy) return new Direct(request, connection);
   const said = readForwarded(request.headers, remoteOf(connection), trustProxy);
   return { request: asSent(request, said), ip: said.ip };
+}
+
+/**
+ * A class, since V8 makes a hidden class for each object literal with a getter,
+ * and that keeps the request alive until all garbage is collected.
+ */
+class Direct implements Arrival {
+  readonly #connection: Connection | undefined;
+
+  constructor(readonly request: Request, connection: Connection | undefined) {
+    this.#connection = connection;
+  }
+
+  get ip(): string {
+    return remoteOf(this.#connection);
+  }
 }
 
 function remoteOf(connection: Connection | undefined): string {
