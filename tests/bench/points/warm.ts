@@ -55,7 +55,7 @@ function secondsFor(
   { variant, connections }: { variant: Variant; connections: number },
 ): number {
   if (variant.gzip || size.bytes < 5_000_000) return bench.seconds;
-  return Math.max(bench.seconds, connections * 0.035);
+  return Math.max(bench.seconds, connections * 0.025);
 }
 
 /** How far ahead of what people run today. */
