@@ -173,7 +173,8 @@ export interface ParseContext {
 export interface Refusal {
   readonly ecosystem: string;
   readonly name: string;
-  readonly version: string;
+  /** null: the package is withheld by its name. */
+  readonly version: string | null;
   /** null where the index was refused. */
   readonly filename: string | null;
   readonly purl: string;

@@ -8,8 +8,12 @@ export function instant(time: number): string {
 
 /** One paragraph: package, rule, reason, date if known (in the reason), where to read more. */
 export function refusalText(refusal: Refusal): string {
-  return `${refusal.name} ${refusal.version} is withheld by policy (${refusal.code}): ` +
+  return `${whatOf(refusal)} is withheld by policy (${refusal.code}): ` +
     `${refusal.message}. More: ${refusal.why}`;
+}
+
+function whatOf({ name, version }: Refusal): string {
+  return version === null ? name : `${name} ${version}`;
 }
 
 /** The headers that every refusal carries. */
@@ -58,7 +62,7 @@ export function refuseAsJson(refusal: Refusal): Response {
 export function refuseAsProblem(refusal: Refusal): Response {
   const body = {
     type: "about:blank",
-    title: `${refusal.name} ${refusal.version} is withheld by policy (${refusal.code})`,
+    title: `${whatOf(refusal)} is withheld by policy (${refusal.code})`,
     status: 403,
     detail: `${refusal.message}. More: ${refusal.why}`,
     ...refusalDocument(refusal),

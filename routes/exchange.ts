@@ -71,7 +71,7 @@ export function nameRefusal(
   return {
     ecosystem: ecosystem.id,
     name: packageName,
-    version: "*",
+    version: null,
     filename: null,
     purl: address,
     code: verdict.code ?? "metadata_invalid",

@@ -56,6 +56,7 @@ Deno.test("our names are refused with the reason, and no registry hears of them"
     const location = response.headers.get("location");
     assert.ok(response.status === 403 || location?.includes("/why/"), `${path} ${response.status}`);
     assert.equal(response.headers.get("policy-decision"), "deny; code=namespace", path);
+    assert.match(text, /(?:ui|billing|core) is withheld by policy \(namespace\): /, path);
     assert.match(text, /kept for packages of this organisation/, path);
   }
   for (const purl of ["pkg:npm/@acme/ui", "pkg:pypi/acme-billing", "pkg:cargo/acme-core@9.0.0"]) {
