@@ -28,7 +28,7 @@ const MAX_HOPS = 10;
 /** `TRUST_PROXY`; null: nobody is trusted. Throws SettingError. */
 export function readTrust(text: string | undefined): ProxyTrust | null {
   if (text === undefined || text.trim() === "") return null;
-  const [, prefix, rest] = /^\s*(forwarded:)?(.*)$/i.exec(text) ?? [];
+  const [, prefix, rest] = /^\s*(forwarded:)?(.*)$/is.exec(text) ?? [];
   const dialect = prefix === undefined ? "x-forwarded" : "forwarded";
   const trimmed = rest.trim();
   if (/^\d+$/.test(trimmed)) {

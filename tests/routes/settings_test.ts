@@ -207,6 +207,8 @@ Deno.test("whatever a variable holds, it is read or refused with its name", () =
         assert.ok(error.message.startsWith(`Cannot use ${name}=`) && !error.message.includes("\n"));
       }
     }),
+    // Lines were once read as far as the first.
+    { examples: [["TRUST_PROXY", "\0\n"]] },
   );
 });
 
