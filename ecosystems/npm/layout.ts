@@ -42,19 +42,31 @@ export interface Layout {
   readonly time: Readonly<Record<string, unknown>> | null;
 }
 
-/** The same layout over bytes that are there as long as memory is plentiful, and else made anew. */
-export function overPacked({ bytes, ...parts }: Layout, packed: Packed): Layout {
-  let known = new WeakRef(bytes);
-  return {
-    ...parts,
-    get bytes() {
-      const held = known.deref();
-      if (held !== undefined) return held;
-      const made = packed.unpack();
-      known = new WeakRef(made);
-      return made;
-    },
-  };
+/** A layout over bytes that are there as long as memory is plentiful, and else made anew. */
+export class PackedLayout implements Layout {
+  readonly members: Layout["members"];
+  readonly versions: Layout["versions"];
+  readonly tags: Layout["tags"];
+  readonly time: Layout["time"];
+  readonly #packed: Packed;
+  #known: WeakRef<Uint8Array<ArrayBuffer>>;
+
+  constructor({ bytes, members, versions, tags, time }: Layout, packed: Packed) {
+    this.members = members;
+    this.versions = versions;
+    this.tags = tags;
+    this.time = time;
+    this.#packed = packed;
+    this.#known = new WeakRef(bytes);
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    const held = this.#known.deref();
+    if (held !== undefined) return held;
+    const made = this.#packed.unpack();
+    this.#known = new WeakRef(made);
+    return made;
+  }
 }
 
 export interface Packument {

@@ -5,7 +5,7 @@ import type { Document, Index, Located, Rendered, Source, View, Withheld } from 
 import { InvalidMetadata } from "../errors.ts";
 import { abbreviate } from "./abbreviate.ts";
 import { stringAt } from "./json_scan.ts";
-import { type Layout, overPacked, readPackument } from "./layout.ts";
+import { type Layout, PackedLayout, readPackument } from "./layout.ts";
 import type { VersionFacts } from "./manifest.ts";
 import { ABBREVIATED, DIST_TAGS, FULL, MANIFEST } from "./paths.ts";
 import { type Cut, renderLayout, renderManifest, renderTags, type Tarballs } from "./render.ts";
@@ -25,7 +25,7 @@ export function readPackageIndex(document: Document, name: string, source: Sourc
   }
   const { packed } = document;
   return new PackageIndex(name, {
-    layout: packed === undefined ? layout : overPacked(layout, packed),
+    layout: packed === undefined ? layout : new PackedLayout(layout, packed),
     facts,
     source,
     size: packed?.size ?? null,
@@ -95,6 +95,8 @@ class PackageIndex implements Index {
   readonly #byVersion = new Map<string, number>();
   /** Files by their path behind `<name>/-/`; made when one is asked for by another than its usual name. */
   #byTail: Map<string, number> | null = null;
+  /** Files that were asked for, so that the document need not be unpacked for the next one who does. */
+  readonly #located = new Map<string, Located>();
   #abbreviated: Layout | null = null;
   /** Bytes of the document where it is held packed. */
   readonly #packedSize: number | null;
@@ -134,9 +136,14 @@ class PackageIndex implements Index {
   }
 
   locate(path: string): Located | null {
+    const known = this.#located.get(path);
+    if (known !== undefined) return known;
     const release = this.#usualPosition(path) ?? this.#tails().get(path);
     const file = release === undefined ? null : this.#file(release);
-    return release === undefined || file === null ? null : { release, file, companion: false };
+    if (release === undefined || file === null) return null;
+    const located = { release, file, companion: false };
+    this.#located.set(path, located);
+    return located;
   }
 
   render(form: string, view: View): Rendered | Withheld | null {
