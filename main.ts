@@ -25,6 +25,9 @@ import { wire } from "./routes/wire.ts";
 const DRAIN_MS = 8_000;
 const DRAIN_ON_DEPLOY_MS = 4_000;
 
+/** After the start. */
+const SETTLE_MS = 100;
+
 const settings = await settingsOrExit();
 const kv = await orExit(
   `Cannot open the database (KV_URL${settings.kvUrl === undefined ? " is not set" : ""})`,
@@ -183,7 +186,10 @@ const server = await orExit(
 );
 
 // On Deploy an instance lives for minutes, and what it does not do for a request is paid for too.
-if (listen !== undefined) {
+if (listen !== undefined) setTimeout(settleIn, SETTLE_MS);
+
+/** What can be done before it is asked for, once whoever waited for the start has an answer. */
+function settleIn() {
   warmUp(deps).catch((error) => log({ event: "failure", path: "warm-up", error: String(error) }));
   // For what was left when the last process ended.
   void webhooks().then((it) => it.kick(), report);
