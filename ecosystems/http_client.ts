@@ -7,10 +7,10 @@ import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { LookupFunction } from "node:net";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
-import { LRUCache } from "lru-cache";
 import type { Packed } from "./ecosystem.ts";
 import { InvalidMetadata, UpstreamError } from "./errors.ts";
 import type { Pieces } from "./file_body.ts";
+import { Packer } from "./packed_bytes.ts";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -50,10 +50,14 @@ const OPTIONS = { keepAlive: true, maxSockets: 256, maxFreeSockets: 64 } as cons
 export class HttpClient {
   readonly #http = new HttpAgent(OPTIONS);
   readonly #https = new HttpsAgent(OPTIONS);
+  readonly #packer = new Packer();
 
   /** Throws UpstreamError (oversized), InvalidMetadata (a body that cannot be inflated), and what the socket throws. */
   async ask(url: URL, ask: HttpAsk): Promise<HttpAnswer> {
-    return await collect(await this.#send(url, ask), ask);
+    const answer = await collect(await this.#send(url, ask), ask);
+    const coding = answer.headers.get("content-encoding");
+    const packed = this.#packer.pack(answer, (wire) => inflate(wire, coding, ask.limit));
+    return packed === undefined ? answer : { ...answer, packed };
   }
 
   /** An answer whose body comes later, as it is. Throws what the socket throws. */
@@ -166,53 +170,13 @@ function collect(
       }
       try {
         const wire = join(chunks, size);
-        const coding = headers.get("content-encoding");
-        const bytes = inflate(wire, coding, limit);
-        const packed = isWorthPacking(wire, bytes)
-          ? new PackedBytes(wire, (held) => inflate(held, coding, limit))
-          : undefined;
-        resolve({ status, headers, bytes, wire, packed });
+        const bytes = inflate(wire, headers.get("content-encoding"), limit);
+        resolve({ status, headers, bytes, wire });
       } catch (error) {
         reject(error);
       }
     });
   });
-}
-
-/** Smaller documents are a small part of what is held, and asked for often. */
-const PACKED_FROM = 32 * 1024;
-
-/** Packages have a tenth of their size on the wire, so ten times as many are held. */
-function isWorthPacking(wire: Uint8Array, bytes: Uint8Array): boolean {
-  return bytes.length >= PACKED_FROM && wire.length <= bytes.length / 3;
-}
-
-/** Inflating takes a millisecond for each 500 KB, so what is in use stays unpacked. */
-const IN_USE = new LRUCache<PackedBytes, Uint8Array<ArrayBuffer>>({ maxSize: 16 * 1024 * 1024 });
-
-type Inflate = (wire: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
-
-class PackedBytes implements Packed {
-  readonly #wire: Uint8Array<ArrayBuffer>;
-  readonly #inflate: Inflate;
-
-  constructor(wire: Uint8Array<ArrayBuffer>, inflate: Inflate) {
-    // A piece of what a socket was read into would keep all of that.
-    this.#wire = wire.length < wire.buffer.byteLength ? wire.slice() : wire;
-    this.#inflate = inflate;
-  }
-
-  get size(): number {
-    return this.#wire.length;
-  }
-
-  unpack(): Uint8Array<ArrayBuffer> {
-    const known = IN_USE.get(this);
-    if (known !== undefined) return known;
-    const bytes = this.#inflate(this.#wire);
-    IN_USE.set(this, bytes, { size: bytes.length });
-    return bytes;
-  }
 }
 
 function headersOf(response: IncomingMessage): Headers {
