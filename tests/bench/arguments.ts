@@ -43,7 +43,7 @@ export function readArguments(args: readonly string[]): Options {
   return {
     only,
     rounds: numbers(values.rounds)?.[0] ?? (quick ? 3 : 5),
-    seconds: numbers(values.seconds)?.[0] ?? 0.5,
+    seconds: numbers(values.seconds)?.[0] ?? 0.4,
     quick,
     sizes: numbers(values.sizes) ?? SIZES.map(({ bytes }) => bytes),
     date: date.toISOString(),

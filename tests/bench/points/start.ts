@@ -52,7 +52,7 @@ async function measureStart(bench: Bench): Promise<Row> {
 /** Resident after the same load on both: every size, form and encoding, 64 at a time. */
 async function measureMemory(bench: Bench): Promise<Row> {
   const found = { proxy: [] as number[], floor: [] as number[] };
-  for (let round = 0; round < (bench.quick ? 1 : 3); round++) {
+  for (let round = 0; round < (bench.quick ? 1 : 2); round++) {
     await using world = await World.open(bench);
     const proxy = await world.proxy();
     const variants = bench.sizes.flatMap((size) => variantsOf(documentOf(size, 0)));
