@@ -63,6 +63,13 @@ interface Asked {
   readonly newer: Promise<AdvisoryAnswer> | "fresh" | "resting";
 }
 
+/** What was asked before the index was there. */
+interface Ahead {
+  /** As OSV was asked for it. */
+  readonly name: string;
+  readonly asked: Promise<Asked>;
+}
+
 interface Held {
   readonly answer: AdvisoryAnswer | null;
   readonly facts: Facts;
@@ -80,9 +87,7 @@ export class Advisories implements AdvisorySource {
   readonly #packages = new WeakMap<Index, Package>();
   readonly #held = new LRUCache<string, Held>({ max: MAX_PACKAGES });
   readonly #flights = new Map<string, Promise<void>>();
-  readonly #ahead = new LRUCache<string, { readonly name: string; readonly asked: Promise<Asked> }>(
-    { max: MAX_AHEAD, ttl: AHEAD_MS },
-  );
+  readonly #ahead = new LRUCache<string, Ahead>({ max: MAX_AHEAD, ttl: AHEAD_MS });
   /** Unix ms of the database's last answer; null: never; undefined: KV has not been asked. */
   #last: number | null | undefined;
   #notedAt = -Infinity;
@@ -103,7 +108,16 @@ export class Advisories implements AdvisorySource {
     if (one === null || this.#flights.has(one.key) || this.#ahead.has(one.key)) return;
     const held = this.#held.get(one.key);
     if (held !== undefined && this.#parts.now() < held.until) return;
-    this.#ahead.set(one.key, { name: one.query.name, asked: this.#ask(asking, one) });
+    const ahead = { name: one.query.name, asked: this.#ask(asking, one) };
+    this.#ahead.set(one.key, ahead);
+    void this.#forgetFailed(one, ahead);
+  }
+
+  /** A failure is for those who wait for it now: whoever comes later asks anew. */
+  async #forgetFailed(one: Package, ahead: Ahead): Promise<void> {
+    const { newer } = await ahead.asked;
+    const failed = newer === "resting" || await orNull(Promise.resolve(newer)) === null;
+    if (failed && this.#ahead.peek(one.key) === ahead) this.#ahead.delete(one.key);
   }
 
   peek(index: Index): Facts | undefined {

@@ -7,7 +7,10 @@ import { mal, setting } from "./advisory_world.ts";
 const HOUR = 3_600_000;
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let i = 0; !holds(); i++) {
+    assert.ok(i < 1_000, "it did not come to that");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 Deno.test("three hundred packages are asked for in a few batches, and again in fewer", async () => {
@@ -52,6 +55,20 @@ Deno.test("OSV is asked as soon as upstream is, and once, though the index comes
   it.npm.mend();
   assert.deepEqual(await it.versions("bad"), ["1.0.0"]);
   assert.equal(it.osv.requests.length, 2);
+});
+
+Deno.test("what failed ahead of an index is asked again for the index", async () => {
+  await using it = await setting();
+  for (const version of ["1.0.0", "1.0.1"]) it.npm.publish({ name: "bad", version });
+  it.osv.add(mal("bad", "1.0.1"));
+  it.npm.fault(/bad/, { kind: "status", status: 503 });
+  it.osv.fault(/./, { kind: "status", status: 500 });
+  assert.deepEqual(await it.versions("bad"), ["503"]);
+  await until(() => it.osv.requests.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  it.npm.mend();
+  it.osv.mend();
+  assert.deepEqual(await it.versions("bad"), ["1.0.0"]);
 });
 
 Deno.test("dependencies of the newest release are asked about together, before anybody asks for them", async () => {
