@@ -56,7 +56,8 @@ export class HttpClient {
   async ask(url: URL, ask: HttpAsk): Promise<HttpAnswer> {
     const answer = await collect(await this.#send(url, ask), ask);
     const coding = answer.headers.get("content-encoding");
-    const packed = this.#packer.pack(answer, (wire) => inflate(wire, coding, ask.limit));
+    const { limit } = ask; // the rest of it need not be kept with the document
+    const packed = this.#packer.pack(answer, (wire) => inflate(wire, coding, limit));
     return packed === undefined ? answer : { ...answer, packed };
   }
 

@@ -92,7 +92,8 @@ export class Indexes {
       address: () => address,
       origins,
       graceMs: GRACE_MS.document,
-      make: (document) => document,
+      // It is held inflated, so not in the form it came in too.
+      make: ({ bytes, type, url }) => ({ bytes, type, url }),
       weigh: (document) => document.bytes.length,
     });
   }
