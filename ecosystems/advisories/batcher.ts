@@ -7,7 +7,7 @@ const WINDOW_MS = 5;
 /** OSV takes twice as many. */
 const MAX_PACKAGES = 500;
 /** What arrives while these are under way becomes the next batch. */
-const AT_ONCE = 4;
+const AT_ONCE = 2;
 
 type Ask = (packages: readonly OsvQuery[]) => Promise<RecordVersion[][]>;
 
