@@ -3,8 +3,7 @@
  * in pieces of 4 KB, which takes several times as long as inflating it at once,
  * and has no bound on what it inflates to.
  */
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Agent, IncomingMessage, request as requestOf } from "node:http";
 import type { LookupFunction } from "node:net";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import type { Packed } from "./ecosystem.ts";
@@ -46,10 +45,21 @@ export interface HttpAsk {
 
 const OPTIONS = { keepAlive: true, maxSockets: 256, maxFreeSockets: 64 } as const;
 
+/** What sends requests of a scheme, and keeps connections between them. */
+interface Sender {
+  readonly request: typeof requestOf;
+  readonly agent: Agent;
+}
+
+/** Loaded at the first request, to keep cold starts short. */
+async function openSender(secure: boolean): Promise<Sender> {
+  const { request, Agent } = await (secure ? import("node:https") : import("node:http"));
+  return { request, agent: new Agent(OPTIONS) };
+}
+
 /** Keeps connections between requests. */
 export class HttpClient {
-  readonly #http = new HttpAgent(OPTIONS);
-  readonly #https = new HttpsAgent(OPTIONS);
+  readonly #senders = new Map<string, Promise<Sender>>();
   readonly #packer = new Packer();
 
   /** Throws UpstreamError (oversized), InvalidMetadata (a body that cannot be inflated), and what the socket throws. */
@@ -72,51 +82,62 @@ export class HttpClient {
   }
 
   async #send(url: URL, ask: HttpRequest): Promise<IncomingMessage> {
+    const sender = await this.#sender(url);
     try {
-      return await this.#once(url, ask, false);
+      return await once(sender, url, { ask, fresh: false });
     } catch (error) {
       // The server may have closed a kept connection just when it was used again.
       if (!(error instanceof StaleConnection)) throw error;
-      return await this.#once(url, ask, true);
+      return await once(sender, url, { ask, fresh: true });
     }
   }
 
-  #once(url: URL, ask: HttpRequest, fresh: boolean): Promise<IncomingMessage> {
-    const secure = url.protocol === "https:";
-    const send = secure ? httpsRequest : httpRequest;
-    const agent = secure ? this.#https : this.#http;
-    const headers = Object.fromEntries(ask.headers);
-    headers["accept-encoding"] ??= "gzip, br";
-    if (ask.body !== undefined) headers["content-length"] = String(ask.body.length);
-    return new Promise((resolve, reject) => {
-      if (ask.signal.aborted) return reject(ask.signal.reason);
-      const request = send(url, {
-        method: ask.method,
-        headers,
-        agent: fresh ? false : agent,
-        lookup: ask.lookup,
-      });
-      let began = false;
-      const abort = () => {
-        reject(ask.signal.reason);
-        // Else Deno 2.9 sends it again, on a new connection that nobody would ever close.
-        request.reusedSocket = false;
-        request.destroy();
-      };
-      ask.signal.addEventListener("abort", abort, { once: true });
-      request.on("close", () => ask.signal.removeEventListener("abort", abort));
-      request.on("error", (error: Error) => {
-        const stale = request.reusedSocket && !fresh && !began && !ask.signal.aborted;
-        reject(stale ? new StaleConnection(error.message, { cause: error }) : error);
-      });
-      request.on("response", (response: IncomingMessage) => {
-        began = true;
-        ask.alive();
-        resolve(response);
-      });
-      request.end(ask.body);
-    });
+  #sender({ protocol }: URL): Promise<Sender> {
+    let sender = this.#senders.get(protocol);
+    if (sender === undefined) {
+      sender = openSender(protocol === "https:");
+      this.#senders.set(protocol, sender);
+    }
+    return sender;
   }
+}
+
+function once(
+  { request: send, agent }: Sender,
+  url: URL,
+  { ask, fresh }: { ask: HttpRequest; fresh: boolean },
+): Promise<IncomingMessage> {
+  const headers = Object.fromEntries(ask.headers);
+  headers["accept-encoding"] ??= "gzip, br";
+  if (ask.body !== undefined) headers["content-length"] = String(ask.body.length);
+  return new Promise((resolve, reject) => {
+    if (ask.signal.aborted) return reject(ask.signal.reason);
+    const request = send(url, {
+      method: ask.method,
+      headers,
+      agent: fresh ? false : agent,
+      lookup: ask.lookup,
+    });
+    let began = false;
+    const abort = () => {
+      reject(ask.signal.reason);
+      // Else Deno 2.9 sends it again, on a new connection that nobody would ever close.
+      request.reusedSocket = false;
+      request.destroy();
+    };
+    ask.signal.addEventListener("abort", abort, { once: true });
+    request.on("close", () => ask.signal.removeEventListener("abort", abort));
+    request.on("error", (error: Error) => {
+      const stale = request.reusedSocket && !fresh && !began && !ask.signal.aborted;
+      reject(stale ? new StaleConnection(error.message, { cause: error }) : error);
+    });
+    request.on("response", (response: IncomingMessage) => {
+      began = true;
+      ask.alive();
+      resolve(response);
+    });
+    request.end(ask.body);
+  });
 }
 
 function piecesOf(response: IncomingMessage): Pieces {

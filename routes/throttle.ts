@@ -3,8 +3,9 @@
  * request, so it waits for nothing. Each bucket is one number: the instant at
  * which it will be full again (GCRA).
  */
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
 import { DEFAULT_LIMITS } from "../policy/limits.ts";
+import { recent } from "../policy/recent.ts";
 import type { Policy, RequestRate } from "../policy/types.ts";
 
 /** Buckets of a kind; the least used are forgotten, and with them what was asked. */
@@ -36,12 +37,12 @@ export interface Exceeded {
 }
 
 export class Throttle {
-  readonly #tokens = new LRUCache<string, Bucket>({ max: MAX_BUCKETS });
-  readonly #users = new LRUCache<string, Bucket>({ max: MAX_BUCKETS });
-  readonly #addresses = new LRUCache<string, Bucket>({ max: MAX_BUCKETS });
+  readonly #tokens = recent<string, Bucket>(MAX_BUCKETS);
+  readonly #users = recent<string, Bucket>(MAX_BUCKETS);
+  readonly #addresses = recent<string, Bucket>(MAX_BUCKETS);
   /** All addresses of a policy together. */
-  readonly #totals = new LRUCache<string, Bucket>({ max: MAX_BUCKETS });
-  readonly #wrong = new LRUCache<string, Bucket>({ max: MAX_BUCKETS });
+  readonly #totals = recent<string, Bucket>(MAX_BUCKETS);
+  readonly #wrong = recent<string, Bucket>(MAX_BUCKETS);
 
   constructor(readonly now: () => number) {}
 

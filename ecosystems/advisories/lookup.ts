@@ -1,6 +1,7 @@
 /** Advisories of packages: from memory, from KV, from OSV, or from an import. */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import { recent } from "../../policy/recent.ts";
 import type { AdvisoryAnswer } from "../../policy/store/advisory_pack.ts";
 import type { AdvisoryStore, BulkHead } from "../../policy/store/advisories.ts";
 import type { Advisory, AdvisoryState, Facts, PackageAdvisories } from "../../policy/types.ts";
@@ -85,7 +86,7 @@ export class Advisories implements AdvisorySource {
   /** null: only what was imported. */
   readonly #asking: Asking | null;
   readonly #packages = new WeakMap<Index, Package>();
-  readonly #held = new LRUCache<string, Held>({ max: MAX_PACKAGES });
+  readonly #held = recent<string, Held>(MAX_PACKAGES);
   readonly #flights = new Map<string, Promise<void>>();
   readonly #ahead = new LRUCache<string, Ahead>({ max: MAX_AHEAD, ttl: AHEAD_MS });
   /** Unix ms of the database's last answer; null: never; undefined: KV has not been asked. */

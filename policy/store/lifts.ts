@@ -1,5 +1,5 @@
-import { LRUCache } from "lru-cache";
 import * as v from "valibot";
+import { recent } from "../recent.ts";
 import type { Lift, Release, VersionSchemes } from "../types.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { sizeOf } from "./group_commit.ts";
@@ -51,7 +51,7 @@ export interface LiftsOptions {
 /** What npm's advisories lift for single clients, for a minute, kept in Deno KV. */
 export function openLifts(kv: Deno.Kv, options: LiftsOptions): Lifts {
   const { schemes, now, timeoutMs = STORE_TIMEOUT_MS } = options;
-  const cache = new LRUCache<string, Cached>({ max: CACHED_CLIENTS });
+  const cache = recent<string, Cached>(CACHED_CLIENTS);
   /** When KV was asked, and when any client was last lifted anything. */
   const last = { askedAt: -Infinity, at: -Infinity, asking: null as Promise<void> | null };
 

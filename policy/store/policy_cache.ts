@@ -11,7 +11,6 @@ const RENEW_MS = 2_000;
 const STALE_MS = 5_000;
 /** While KV fails, what was read may be used this long, where the policy allows that. */
 const RECALL_MS = 3600_000;
-const MAX_ORGS = 10_000;
 /** Of JSON; compiled, a document takes a few times as much. */
 const MAX_BYTES = 32 * 1024 * 1024;
 /** What an org costs that has no policy of its own. */
@@ -30,7 +29,6 @@ interface Known {
 /** The compiled policies of orgs that have one, at most 5 s old. */
 export class PolicyCache {
   readonly #known = new LRUCache<string, Known>({
-    max: MAX_ORGS,
     maxSize: MAX_BYTES,
     sizeCalculation: ({ bytes }) => bytes + ENTRY_BYTES,
   });

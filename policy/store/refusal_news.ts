@@ -1,7 +1,7 @@
 /** Refusals and warnings as news for webhooks: each matter once an hour, and never in a request's way. */
 import { createHash } from "node:crypto";
-import { LRUCache } from "lru-cache";
 import * as v from "valibot";
+import { recent } from "../recent.ts";
 import type { Policy, RecordInput } from "../types.ts";
 import { wants } from "../webhooks.ts";
 import type { Journal } from "./journal.ts";
@@ -28,8 +28,8 @@ export interface RefusalNewsOptions {
 export function openRefusalNews(kv: Deno.Kv, options: RefusalNewsOptions): RefusalNews {
   const { now, journal, log, timeoutMs = STORE_TIMEOUT_MS } = options;
   /** When a matter was last told (Unix ms), as far as this process knows. */
-  const told = new LRUCache<string, number>({ max: REMEMBERED });
-  const spent = new LRUCache<string, { since: number; count: number }>({ max: REMEMBERED });
+  const told = recent<string, number>(REMEMBERED);
+  const spent = recent<string, { since: number; count: number }>(REMEMBERED);
   const underWay = new Set<Promise<void>>();
 
   function tell(policy: Policy, record: RecordInput, link: string): void {

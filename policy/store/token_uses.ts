@@ -1,5 +1,5 @@
 /** When tokens were last used, to the hour: enough to find those that nobody needs. */
-import { LRUCache } from "lru-cache";
+import { recent } from "../recent.ts";
 import { keys } from "./keys.ts";
 import { guarded } from "./timeout.ts";
 import type { Clock, StoredToken } from "./types.ts";
@@ -14,7 +14,7 @@ type TokenId = Pick<StoredToken, "org" | "id">;
 
 export class TokenUses {
   /** Unix ms, by org and id. */
-  readonly #noted = new LRUCache<string, number>({ max: MAX_NOTED });
+  readonly #noted = recent<string, number>(MAX_NOTED);
 
   constructor(
     readonly kv: Deno.Kv,

@@ -1,7 +1,7 @@
 /** Tokens in Deno KV: by the hash of their secret, and by org and id. */
-import { LRUCache } from "lru-cache";
 import { monotonicFactory } from "ulid";
 import * as v from "valibot";
+import { recent } from "../recent.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { type Journal, openJournal } from "./journal.ts";
@@ -78,8 +78,8 @@ export function openTokens(
   kv: Deno.Kv,
   { now, root, journal = openJournal({ now }), timeoutMs = STORE_TIMEOUT_MS }: TokensOptions,
 ): Tokens {
-  const cache = new LRUCache<string, Cached>({ max: CACHE_ENTRIES });
-  const good = new LRUCache<string, Good>({ max: CACHE_ENTRIES });
+  const cache = recent<string, Cached>(CACHE_ENTRIES);
+  const good = recent<string, Good>(CACHE_ENTRIES);
   const uses = new TokenUses(kv, { now, timeoutMs });
   const ulid = monotonicFactory();
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(what, timeoutMs, work);

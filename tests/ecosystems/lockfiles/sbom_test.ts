@@ -27,7 +27,7 @@ Deno.test("CycloneDX is read, components in components too", async () => {
         components: [{ type: "library", name: "c", purl: "pkg:pypi/Tea_Pot@1.0" }],
       },
       { type: "library", name: "go", purl: "pkg:golang/github.com/a/b@v1.2.3?type=module#x/y" },
-      { type: "library", name: "odd go", purl: "pkg:golang/github.com/a/b@v1" },
+      { type: "library", name: "odd go", purl: "pkg:golang/github.com/a/%zz@v1" },
       { type: "library", name: "g", purl: "pkg:npm/g@1.0.0?vcs_url=git%2Bhttps://git.example/a/g" },
       { type: "library", name: "none", purl: "pkg:npm/none" },
       { type: "file", group: "x", name: "readme" },
@@ -46,7 +46,7 @@ Deno.test("CycloneDX is read, components in components too", async () => {
   assert.equal(locked.entries[1].integrity, "sha512:aaaa sha3-256:bbbb");
   assert.equal(lines(locked)["pkg:npm/%40a/b@1.0.0"], 19);
   assert.deepEqual(skipped(locked), [
-    "pkg:golang/github.com/a/b@v1 has a PURL that cannot be read",
+    "pkg:golang/github.com/a/%zz@v1 has a PURL that cannot be read",
     "g is from a repository (git.example/a/g)",
     "none has no version",
     "x/readme has no PURL (file)",
