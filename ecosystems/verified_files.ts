@@ -2,6 +2,7 @@
 import { LRUCache } from "lru-cache";
 import type { Digest, ReleaseFile } from "../policy/types.ts";
 import type { Source } from "./ecosystem.ts";
+import type { SharedBodies, SharedBody } from "./shared_body.ts";
 
 /** Largest file that is kept, in bytes. */
 const MAX_FILE = 2 * 1024 * 1024;
@@ -11,7 +12,7 @@ const OVERHEAD = 700;
 const STRONG: ReadonlySet<Digest["algorithm"]> = new Set(["sha512", "sha384", "sha256"]);
 
 export interface KeptFile {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly body: SharedBody;
   /** Media type as upstream gave it; null: it gave none. */
   readonly type: string | null;
 }
@@ -27,10 +28,12 @@ export interface Gathering {
 export class VerifiedFiles {
   readonly #kept: LRUCache<string, KeptFile>;
   readonly #bytes: number;
+  readonly #bodies: SharedBodies;
   #underWay = 0;
 
   /** @param bytes bound on what is held, and again on what is under way */
-  constructor(bytes: number) {
+  constructor(bytes: number, bodies: SharedBodies) {
+    this.#bodies = bodies;
     this.#bytes = Math.max(bytes, 1);
     this.#kept = new LRUCache({ maxSize: this.#bytes });
   }
@@ -38,7 +41,7 @@ export class VerifiedFiles {
   find(source: Source, { digest, size }: ReleaseFile): KeptFile | undefined {
     if (digest === null || !STRONG.has(digest.algorithm)) return undefined;
     const kept = this.#kept.get(keyOf(source, digest));
-    return size === null || kept?.bytes.length === size ? kept : undefined;
+    return size === null || kept?.body.length === size ? kept : undefined;
   }
 
   /** null: this file is not to be kept. */
@@ -66,7 +69,8 @@ export class VerifiedFiles {
       },
       keep: () => {
         if (bytes !== null && at === length) {
-          this.#kept.set(keyOf(source, digest), { bytes, type }, { size: length + OVERHEAD });
+          const file = { body: this.#bodies.of(bytes), type };
+          this.#kept.set(keyOf(source, digest), file, { size: length + OVERHEAD });
         }
         drop();
       },

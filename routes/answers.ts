@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import type { Rendered } from "../ecosystems/ecosystem.ts";
+import type { SharedBodies, SharedBody } from "../ecosystems/shared_body.ts";
 import { FOREIGN_HEADERS } from "./foreign_headers.ts";
 
 /** Below this a compressed answer saves nothing. */
@@ -10,42 +11,63 @@ const MIN_GZIP = 860;
 /** Above these sizes speed counts for more than the last tenth of the size. */
 const LEVELS = [[1024 * 1024, 1], [128 * 1024, 2], [0, 6]] as const;
 
+/** Of one answer: orgs whose policies differ and still let the same through have each their own. */
+const MAX_TEMPLATES = 100;
+
 /** One answer, in the codings it has been asked for in. */
 export interface Prepared {
   readonly type: string;
   /** null: nobody has asked for it. */
-  readonly identity: Uint8Array<ArrayBuffer> | null;
+  readonly identity: SharedBody | null;
   /** null: nobody has asked for it, or it is too small. */
-  readonly gzip: Uint8Array<ArrayBuffer> | null;
-  readonly etags: Map<string, string>;
+  readonly gzip: SharedBody | null;
+  /** By `variant`. */
+  readonly templates: Map<string, Template>;
+}
+
+/** What everybody gets who asks for the same. */
+export interface Template {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly etag: string;
+  /** The whole answer. */
+  readonly make: () => Response;
 }
 
 export class Answers {
   readonly #prepared: LRUCache<string, Prepared>;
+  readonly #bodies: SharedBodies;
 
   /** @param bytes bound on what is held */
-  constructor(bytes: number) {
+  constructor(bytes: number, bodies: SharedBodies) {
     this.#prepared = new LRUCache({ maxSize: Math.max(bytes, 1) });
+    this.#bodies = bodies;
   }
 
-  /** The answer in the coding that a request with these headers gets; undefined: to be rendered. */
-  get(key: string, headers: Headers): Prepared | undefined {
+  /**
+   * The answer, if it is at hand for such a client; undefined: to be rendered.
+   * @param zipped whether the client takes gzip
+   */
+  get(key: string, zipped: boolean): Prepared | undefined {
     const known = this.#prepared.get(key);
-    return known !== undefined && bodyFor(known, headers) !== null ? known : undefined;
+    return known !== undefined && bodyFor(known, zipped) !== null ? known : undefined;
   }
 
-  /** @param key unique to content, form, address and set of releases */
-  put(key: string, rendered: Rendered, headers: Headers): Prepared {
+  /**
+   * @param key unique to content, form, address and set of releases
+   * @param zipped whether the client takes gzip
+   */
+  put(key: string, rendered: Rendered, zipped: boolean): Prepared {
     const { body, type } = rendered;
     const identity = typeof body === "string" ? new TextEncoder().encode(body) : body;
     const known = this.#prepared.peek(key);
-    const zipped = identity.length >= MIN_GZIP && isZipped(headers);
+    const zips = zipped && identity.length >= MIN_GZIP;
+    const made = this.#bodies.of(zips ? compress(identity) : identity);
     // One coding is held unless the other is wanted too: nearly every client takes gzip.
     const prepared: Prepared = {
       type,
-      identity: zipped ? known?.identity ?? null : identity,
-      gzip: zipped ? compress(identity) : known?.gzip ?? null,
-      etags: known?.etags ?? new Map(),
+      identity: zips ? known?.identity ?? null : made,
+      gzip: zips ? made : known?.gzip ?? null,
+      templates: known?.templates ?? new Map(),
     };
     const held = (prepared.identity?.length ?? 0) + (prepared.gzip?.length ?? 0);
     this.#prepared.set(key, prepared, { size: held + key.length * 2 + 500 });
@@ -58,35 +80,40 @@ function compress(identity: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(gzipSync(identity, { level }));
 }
 
-function isZipped(headers: Headers): boolean {
-  return acceptsGzip(headers.get("accept-encoding"));
-}
-
-/** What is sent; null: it has not been prepared in this coding. */
-function bodyFor(
-  { identity, gzip }: Prepared,
-  headers: Headers,
-): Uint8Array<ArrayBuffer> | null {
-  if (!isZipped(headers)) return identity;
+/** What is sent to a client that takes gzip, or does not; null: it has not been prepared in this coding. */
+function bodyFor({ identity, gzip }: Prepared, zipped: boolean): SharedBody | null {
+  if (!zipped) return identity;
   return gzip ?? (identity !== null && identity.length < MIN_GZIP ? identity : null);
 }
 
-/** The answer to one request: 200 or 304. */
-export function answer(
+/** Names a template of a prepared answer: a changed policy is a changed answer. */
+export function variantOf(revision: string, zipped: boolean): string {
+  return `${revision}\n${zipped ? "gzip" : "identity"}`;
+}
+
+/**
+ * What is sent. Throws TypeError where the answer is not prepared in this coding.
+ * @param extra headers of this moment
+ */
+export function templateOf(
   prepared: Prepared,
-  { key, revision, request, extra }: {
+  { key, revision, zipped, extra }: {
     key: string;
-    /** Of the policy: a changed policy is a changed answer. */
+    /** Of the policy. */
     revision: string;
-    request: { readonly method: string; readonly headers: Headers };
+    /** Whether the client takes gzip. */
+    zipped: boolean;
     extra?: Readonly<Record<string, string>>;
   },
-): Response {
-  const body = bodyFor(prepared, request.headers);
+): Template {
+  const variant = variantOf(revision, zipped);
+  const known = extra === undefined ? prepared.templates.get(variant) : undefined;
+  if (known !== undefined) return known;
+  const body = bodyFor(prepared, zipped);
   if (body === null) throw new TypeError("Cannot answer in a coding that is not prepared");
-  const zipped = body === prepared.gzip;
-  const etag = etagOf(prepared, { key, revision, zipped });
-  const headers: Record<string, string> = {
+  const isGzip = body === prepared.gzip;
+  const etag = etagOf(key, { revision, zipped: isGzip });
+  const headers = {
     "content-type": prepared.type,
     "etag": etag,
     "cache-control": "private, no-cache",
@@ -94,28 +121,33 @@ export function answer(
     // Browsers open nothing else of these as a page.
     ...(prepared.type.includes("json") ? undefined : FOREIGN_HEADERS),
     ...extra,
+    ...(isGzip ? { "content-encoding": "gzip" } : undefined),
+    "content-length": String(body.length),
   };
-  if (matches(request.headers.get("if-none-match"), etag)) {
-    return new Response(null, { status: 304, headers });
+  const template = { headers, etag, make: body.template(headers) };
+  if (extra === undefined) {
+    if (prepared.templates.size >= MAX_TEMPLATES) prepared.templates.clear();
+    prepared.templates.set(variant, template);
   }
-  if (zipped) headers["content-encoding"] = "gzip";
-  headers["content-length"] = String(body.length);
-  return new Response(request.method === "HEAD" ? null : body, { headers });
+  return template;
 }
 
-function etagOf(
-  prepared: Prepared,
-  { key, revision, zipped }: { key: string; revision: string; zipped: boolean },
-): string {
-  const variant = `${revision}\n${zipped ? "gzip" : "identity"}`;
-  let etag = prepared.etags.get(variant);
-  if (etag === undefined) {
-    if (prepared.etags.size > 1000) prepared.etags.clear();
-    const hash = createHash("sha256").update(`${variant}\n${key}`).digest("base64url");
-    etag = `"${hash.slice(0, 27)}"`;
-    prepared.etags.set(variant, etag);
+/** The answer to one request: 200 or 304. */
+export function answer(
+  { headers, etag, make }: Template,
+  request: { readonly method: string; readonly headers: Headers },
+): Response {
+  if (matches(request.headers.get("if-none-match"), etag)) {
+    const { "content-encoding": _coding, "content-length": _length, ...rest } = headers;
+    return new Response(null, { status: 304, headers: rest });
   }
-  return etag;
+  return request.method === "HEAD" ? new Response(null, { headers }) : make();
+}
+
+function etagOf(key: string, { revision, zipped }: { revision: string; zipped: boolean }): string {
+  const variant = variantOf(revision, zipped);
+  const hash = createHash("sha256").update(`${variant}\n${key}`).digest("base64url");
+  return `"${hash.slice(0, 27)}"`;
 }
 
 /** If-None-Match, compared weakly (RFC 9110, 13.1.2). */

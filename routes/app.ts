@@ -1,5 +1,6 @@
 /** The whole proxy as a function of its dependencies: tested without a port. */
 import type { Ecosystem, RegistryRequest } from "../ecosystems/ecosystem.ts";
+import { answer } from "./answers.ts";
 import { readBody } from "./body.ts";
 import type { Check } from "./check.ts";
 import type { Deps } from "./deps.ts";
@@ -12,13 +13,14 @@ import {
   tooMany,
   turnedAway,
 } from "./door.ts";
-import type { Client } from "./exchange.ts";
+import type { Client, Exchange } from "./exchange.ts";
 import { NOT_FOUND, type Problem, problemOf, READ_ONLY, respond } from "./errors.ts";
 import { serveHealth } from "./health.ts";
 import { type Identified, identify } from "./identity.ts";
 import { isUnknownOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
 import { serveRegistry } from "./registry.ts";
+import { recall, type Repeat, Repeats } from "./repeats.ts";
 import { tolerantTokens } from "./store_failure.ts";
 
 export type App = (request: Request, connection?: Connection) => Response | Promise<Response>;
@@ -49,34 +51,58 @@ export function createApp(deps: Deps): App {
   const settings = { ...deps.settings, ecosystems: new Set(mounts.keys()) };
   const check = checker(deps);
   const tokens = tolerantTokens(deps.tokens, deps.policies);
+  const repeats = new Repeats();
+  const first = (arrival: Arrival, key: string | null) => {
+    const proceed = (identity: Identified) =>
+      tooMany(deps, { identity, arrival, mounts, policy: deps.policies.peek(identity.org) }) ??
+        route(deps, {
+          mounts,
+          identity,
+          arrival,
+          request: arrival.request,
+          client: new ArrivedClient(identity, arrival),
+          check,
+          remember: key === null ? undefined : (repeat) => repeats.note(key, repeat),
+        });
+    const identity = identify(arrival.request, tokens, settings, deps.workloads);
+    if (!(identity instanceof Promise)) return proceed(identity);
+    return identity.then(proceed).catch((error) => {
+      turnedAway(deps, arrival, error);
+      throw error;
+    });
+  };
   return (request, connection) => {
-    const fail = (error: unknown) => failed(deps, request, error);
     try {
       const arrival = arrivalOf(request, connection, deps.settings);
-      enter(deps, arrival);
-      const proceed = (identity: Identified) =>
-        tooMany(deps, { identity, arrival, mounts }) ??
-          route(deps, {
-            mounts,
-            identity,
-            arrival,
-            request: arrival.request,
-            client: new ArrivedClient(identity, arrival),
-            check,
-          });
-      const identity = identify(arrival.request, tokens, settings, deps.workloads);
-      if (!(identity instanceof Promise)) {
-        const response = proceed(identity);
-        return response instanceof Promise ? response.catch(fail) : response;
-      }
-      return identity.then(proceed).catch((error) => {
-        turnedAway(deps, arrival, error);
-        return fail(error);
-      });
+      const header = enter(deps, arrival);
+      const key = header === null ? repeats.keyOf(arrival.request) : null;
+      const repeat = key === null ? undefined : repeats.find(key);
+      const known = repeat === undefined ? null : again(deps, { arrival, mounts, repeat });
+      const response = known ?? first(arrival, key);
+      if (response instanceof Response) return response;
+      return response.catch((error: unknown) => failed(deps, request, error));
     } catch (error) {
-      return fail(error);
+      return failed(deps, request, error);
     }
   };
+}
+
+/** null: something has changed since. */
+function again(
+  deps: Deps,
+  { arrival, mounts, repeat }: {
+    arrival: Arrival;
+    mounts: ReadonlyMap<string, Ecosystem>;
+    repeat: Repeat;
+  },
+): Response | null {
+  const { identity } = repeat;
+  const policy = deps.policies.peek(identity.org);
+  const client = new ArrivedClient(identity, arrival);
+  const template = recall(deps, repeat, { policy, client });
+  if (template === null) return null;
+  return tooMany(deps, { identity, arrival, mounts, policy }) ??
+    answer(template, arrival.request);
 }
 
 function failed(deps: Deps, request: Request, error: unknown): Response {
@@ -112,6 +138,7 @@ interface Asked {
   readonly request: Request;
   readonly client: Client;
   readonly check: Check;
+  readonly remember: Exchange["remember"];
 }
 
 /** Loaded at the first request for it, to keep cold starts short. */
@@ -158,7 +185,9 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
   if (ecosystem !== undefined && !isPackage) {
     return registry(deps, asked, { ecosystem, mount: first, path: rest.slice(first.length + 2) });
   }
-  return registry(deps, asked, {
+  // What a browser gets at the same address is another page.
+  const isBoth = OWN.has(first) || ecosystem !== undefined;
+  return registry(deps, isBoth ? { ...asked, remember: undefined } : asked, {
     ecosystem: rootEcosystem(mounts),
     mount: "",
     path: rest.slice(1),
@@ -215,7 +244,7 @@ function routeSubdomain(
 
 function registry(
   deps: Deps,
-  { identity, request, client }: Asked,
+  { identity, request, client, remember }: Asked,
   { ecosystem, mount, path, bare = mount === "" }: {
     ecosystem: Ecosystem;
     mount: string;
@@ -240,6 +269,7 @@ function registry(
     client,
     mount: bare ? `${origin}${prefix}/` : `${origin}${prefix}/${mount}/`,
     body: () => readBody(request, { maxBytes: MAX_BODY }),
+    remember,
   });
 }
 

@@ -1,6 +1,7 @@
 /** What a request passes before it is routed: bounds on its address, its tokens and its number. */
 import { readAuthorization } from "./authorization.ts";
 import type { Ecosystem } from "../ecosystems/ecosystem.ts";
+import type { Policy } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { type Problem, RequestError, respond, respondProblem } from "./errors.ts";
 import { type Forwarded, readForwarded } from "./forwarded.ts";
@@ -77,8 +78,11 @@ function asSent(request: Request, { host, proto }: Forwarded): Request {
   return new Request(`${scheme}${before}${url.slice(pathAt)}`, request);
 }
 
-/** Throws RequestError: 400, 414, 431, and 429 for addresses that guess tokens, before a token is looked up. */
-export function enter(deps: DoorDeps, arrival: Arrival): void {
+/**
+ * Throws RequestError: 400, 414, 431, and 429 for addresses that guess tokens, before a token is looked up.
+ * @returns the Authorization header; null: there is none
+ */
+export function enter(deps: DoorDeps, arrival: Arrival): string | null {
   const { url, headers } = arrival.request;
   if (url.length > MAX_URL) {
     const message = `The address is longer than ${MAX_URL} characters.`;
@@ -91,13 +95,14 @@ export function enter(deps: DoorDeps, arrival: Arrival): void {
     throw new RequestError({ status: 400, code: "host_invalid", message });
   }
   const header = headers.get("authorization");
-  if (header === null) return;
+  if (header === null) return null;
   if (header.length > MAX_AUTHORIZATION) {
     const message = "The Authorization header is longer than any token.";
     throw new RequestError({ status: 431, code: "header_too_long", message });
   }
   const waitMs = deps.throttle.tokensWait(arrival.ip);
   if (waitMs > 0 && !isKnown(deps, header)) throw new RequestError(guessing(waitMs));
+  return header;
 }
 
 /** A token that was good just now is no guess, whoever else is behind the same address. */
@@ -142,19 +147,22 @@ export async function guardAdmin(
   return response;
 }
 
-/** Counts a request; null: it may go on, else 429 in the words of its kind of client. */
+/**
+ * Counts a request; null: it may go on, else 429 in the words of its kind of client.
+ * @param policy undefined: not known yet
+ */
 export function tooMany(
-  { policies, throttle }: DoorDeps,
-  { identity, arrival, mounts }: {
+  { throttle }: DoorDeps,
+  { identity, arrival, policy, mounts }: {
     identity: Identified;
     arrival: Arrival;
+    policy: Policy | undefined;
     mounts: ReadonlyMap<string, Pick<Ecosystem, "errorsAsJson">>;
   },
 ): Response | null {
   const { rest } = identity;
   const slash = rest.indexOf("/", 1);
   const first = rest.slice(1, slash < 0 ? undefined : slash);
-  const policy = policies.peek(identity.org);
   const cost = costOf(first, rest);
   const exceeded = throttle.take(identity, { policy, client: arrival, cost });
   if (exceeded === null) return null;

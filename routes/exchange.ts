@@ -4,6 +4,7 @@ import { purl } from "../policy/purl.ts";
 import type { Judgement, Policy } from "../policy/types.ts";
 import { NOT_FOUND, respond } from "./errors.ts";
 import type { Identified } from "./identity.ts";
+import type { Repeat } from "./repeats.ts";
 import type { NameRefused } from "./sources.ts";
 
 /** Who is on the other end, for records and lifts. */
@@ -27,6 +28,8 @@ export interface Exchange {
   /** Absolute address of the mount; ends in `/`. */
   readonly mount: string;
   readonly body: () => Promise<Uint8Array<ArrayBuffer>>;
+  /** Told how it was answered from memory; absent: the request is one of a kind. */
+  readonly remember?: (repeat: Repeat) => void;
 }
 
 /** Address of the page that explains a package under this very base. */

@@ -75,10 +75,11 @@ async function stream(
     store(deps, exchange, { located, record: { ...record, ...passed } });
   const held = deps.files.find(source, file);
   if (held !== undefined) {
-    const headers = headersOf(found, { type: held.type, length: held.bytes.length });
+    const { body, type } = held;
+    const headers = headersOf(found, { type, length: body.length });
     if (exchange.method === "HEAD") return new Response(null, { headers });
-    await finish(passedOf(file.digest, held.bytes.length));
-    return new Response(held.bytes, { headers });
+    await finish(passedOf(file.digest, body.length));
+    return body.respond(headers);
   }
   const origins = await deps.indexes.origins(exchange.ecosystem, source);
   const upstream = await deps.upstream.file(source, file.url, { origins });

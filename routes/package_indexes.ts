@@ -2,7 +2,7 @@
 import type { Document, Index, IndexTarget, Source } from "../ecosystems/ecosystem.ts";
 import type { Kept } from "../ecosystems/revalidated.ts";
 import type { Judgement } from "../policy/types.ts";
-import { answer, type Prepared } from "./answers.ts";
+import { acceptsGzip, answer, type Prepared, templateOf } from "./answers.ts";
 import type { Deps } from "./deps.ts";
 import { type Exchange, missing, refusalOf, staleHeaders, whyAddress } from "./exchange.ts";
 import { judgeIndex, peekJudgement } from "./judgements.ts";
@@ -54,8 +54,14 @@ export function servePrepared(
   const judgement = peekJudgement(deps, { kept, policy, client });
   if (judgement === undefined) return null;
   const key = keyOf(exchange, target, { source, kept, judgement, document: null });
-  const prepared = deps.answers.get(key, exchange.request.headers);
-  return prepared === undefined ? null : respond(exchange, { key, prepared, kept });
+  const zipped = isZipped(exchange);
+  const prepared = deps.answers.get(key, zipped);
+  if (prepared === undefined) return null;
+  if (kept.staleMs === null && policy.before === null) {
+    const [{ name }, { id }, { revision }, { signature }] = [target, kept, policy, judgement];
+    exchange.remember?.({ identity, name, source, id, revision, signature, key, zipped });
+  }
+  return respond(exchange, prepared, { key, kept, zipped });
 }
 
 /** Where the second document is that a form is made from; null: it needs none. */
@@ -71,9 +77,9 @@ function render(
   const { ecosystem, policy, mount } = exchange;
   const { kept, judgement, document } = material;
   const key = keyOf(exchange, target, material);
-  const { headers } = exchange.request;
-  const known = deps.answers.get(key, headers);
-  if (known !== undefined) return respond(exchange, { key, prepared: known, kept });
+  const zipped = isZipped(exchange);
+  const known = deps.answers.get(key, zipped);
+  if (known !== undefined) return respond(exchange, known, { key, kept, zipped });
   const view = {
     mount,
     policy,
@@ -88,7 +94,7 @@ function render(
     const refusal = refusalOf(exchange, { index: kept.value, position, judgement });
     return ecosystem.refuse(refusal, exchange.request);
   }
-  return respond(exchange, { key, prepared: deps.answers.put(key, rendered, headers), kept });
+  return respond(exchange, deps.answers.put(key, rendered, zipped), { key, kept, zipped });
 }
 
 /** Private addresses are no use to a client without the credential. */
@@ -104,14 +110,23 @@ function keyOf(exchange: Exchange, { name, form }: IndexTarget, material: Materi
     `${form}\n${mount}\n${isDirect(exchange, material) ? "direct" : ""}\n${judgement.signature}`;
 }
 
+interface Coded {
+  readonly key: string;
+  readonly kept: Kept<Index>;
+  /** Whether the client takes gzip. */
+  readonly zipped: boolean;
+}
+
+function isZipped({ request }: Exchange): boolean {
+  return acceptsGzip(request.headers.get("accept-encoding"));
+}
+
 function respond(
   { policy, method, request }: Exchange,
-  { key, prepared, kept }: { key: string; prepared: Prepared; kept: Kept<Index> },
+  prepared: Prepared,
+  { key, kept, zipped }: Coded,
 ): Response {
-  return answer(prepared, {
-    key,
-    revision: policy.revision,
-    request: { method, headers: request.headers },
-    extra: staleHeaders(kept.staleMs),
-  });
+  const extra = staleHeaders(kept.staleMs);
+  const template = templateOf(prepared, { key, revision: policy.revision, zipped, extra });
+  return answer(template, { method, headers: request.headers });
 }

@@ -1,7 +1,7 @@
 /** The one pipeline of registry traffic: match, load, judge, then an index, a file or a refusal. */
 import type { PageTarget, Rendered } from "../ecosystems/ecosystem.ts";
 import type { Policy } from "../policy/types.ts";
-import { answer } from "./answers.ts";
+import { acceptsGzip, answer, templateOf } from "./answers.ts";
 import type { Deps } from "./deps.ts";
 import { NOT_FOUND, problemOf, READ_ONLY, respond } from "./errors.ts";
 import { type Exchange, missing, nameRefusal, staleHeaders } from "./exchange.ts";
@@ -68,7 +68,7 @@ function refuseName(deps: Deps, asked: Asked, error: NameRefused): Response {
 
 /** Named one by one: what is worked out when asked for stays so. */
 function withPolicy(asked: Asked, policy: Policy): Exchange {
-  const { ecosystem, request, method, identity, client, mount, body } = asked;
+  const { ecosystem, request, method, identity, client, mount, body, remember } = asked;
   const { before } = identity;
   return {
     ecosystem,
@@ -78,6 +78,7 @@ function withPolicy(asked: Asked, policy: Policy): Exchange {
     client,
     mount,
     body,
+    remember,
     policy: before === null ? policy : policy.asOf(before),
   };
 }
@@ -141,11 +142,8 @@ function serveRendered(
   const { policy, method, request } = exchange;
   const full = `${key}\n${policy.revision}`;
   const { headers } = request;
-  const prepared = deps.answers.get(full, headers) ?? deps.answers.put(full, render(), headers);
-  return answer(prepared, {
-    key: full,
-    revision: policy.revision,
-    request: { method, headers },
-    extra,
-  });
+  const zipped = acceptsGzip(headers.get("accept-encoding"));
+  const prepared = deps.answers.get(full, zipped) ?? deps.answers.put(full, render(), zipped);
+  const template = templateOf(prepared, { key: full, revision: policy.revision, zipped, extra });
+  return answer(template, { method, headers });
 }

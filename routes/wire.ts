@@ -3,6 +3,7 @@ import { type AdvisorySource, FactsSource } from "../ecosystems/facts.ts";
 import type { Resolve } from "../ecosystems/guarded_lookup.ts";
 import { Indexes } from "../ecosystems/indexes.ts";
 import { RevalidatedCache } from "../ecosystems/revalidated.ts";
+import { SharedBodies } from "../ecosystems/shared_body.ts";
 import { Upstream, type UpstreamLimits } from "../ecosystems/upstream.ts";
 import { VerifiedFiles } from "../ecosystems/verified_files.ts";
 import type { Requests } from "../policy/store/request.ts";
@@ -51,6 +52,7 @@ export function wire(parts: Parts): Deps {
     new RevalidatedCache(upstream, share(0.4)),
     new RevalidatedCache(upstream, share(0.05)),
   );
+  const bodies = new SharedBodies();
   const sources = publicSources(settings.upstreams);
   return {
     ...parts,
@@ -60,8 +62,8 @@ export function wire(parts: Parts): Deps {
     workloads: workloadsOf(parts),
     upstream,
     indexes,
-    answers: new Answers(share(0.35).bytes),
-    files: new VerifiedFiles(share(0.2).bytes),
+    answers: new Answers(share(0.35).bytes, bodies),
+    files: new VerifiedFiles(share(0.2).bytes, bodies),
     judgements: new WeakMap(),
     facts: new FactsSource({ ...parts, indexes, publicSources: sources }),
   };

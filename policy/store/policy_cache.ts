@@ -82,7 +82,9 @@ export class PolicyCache {
     const age = known === undefined ? Infinity : this.options.now() - known.at;
     // A negative age is a clock that was set back.
     if (known === undefined || !(age >= 0 && age < STALE_MS)) return this.#ask(org);
-    if (age >= RENEW_MS) this.#ask(org).catch(() => {}); // counts once it is stale
+    if (age >= RENEW_MS && !this.#asking.has(org)) {
+      this.#ask(org).catch(() => {}); // counts once it is stale
+    }
     return known;
   }
 
