@@ -1,9 +1,15 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import { type PackagePattern, patternSchema, readPattern, versionTest } from "./pattern.ts";
-import type { VersionTest } from "./pattern.ts";
+import {
+  exactTest,
+  type PackagePattern,
+  patternSchema,
+  readPattern,
+  versionTest,
+} from "./pattern.ts";
 import { strict } from "./shape.ts";
 import type { VersionScheme, VersionSchemes } from "./types.ts";
+import type { VersionLine } from "./version_lines.ts";
 
 /** Entries of lists (`block`, `exceptions`): a package pattern, and a range of its versions. */
 
@@ -89,12 +95,16 @@ function rangeFault(range: string, scheme: VersionScheme | undefined): string | 
 export function compileEntry(
   entry: PackageEntry,
   schemes: VersionSchemes,
-): { pattern: PackagePattern; includes: VersionTest } {
+): { pattern: PackagePattern } & VersionLine {
   const pattern = readPattern(entry.purl, schemes);
   const scheme = schemes.get(pattern.ecosystem);
   if (scheme === undefined) throw new RangeError(`Cannot compare versions of ${pattern.ecosystem}`);
-  const range = pattern.version === null ? entry.versions ?? "*" : scheme.exact(pattern.version);
-  return { pattern, includes: versionTest(range, scheme) };
+  const includes = pattern.version === null
+    ? versionTest(entry.versions ?? "*", scheme)
+    : exactTest(pattern.version, scheme);
+  const { version } = pattern;
+  const only = version !== null && scheme.isCanonical(version) ? version : null;
+  return { pattern, includes, only };
 }
 
 /** Id of an entry of a list: computed from what it says, so it needs no storing and no migration. */

@@ -117,6 +117,18 @@ export function versionTest(range: string, scheme: VersionScheme): VersionTest {
   return remembering((version) => (test ??= scheme.range(range))(version));
 }
 
+/** The test of exactly one version. */
+export function exactTest(version: string, scheme: VersionScheme): VersionTest {
+  const canonical = scheme.isCanonical(version);
+  let test: VersionTest | null = null;
+  return (other) => {
+    if (other === version) return true;
+    // Nearly all: a list names many versions, and an index has thousands.
+    if (canonical && scheme.isCanonical(other)) return false;
+    return (test ??= scheme.range(scheme.exact(version)))(other);
+  };
+}
+
 /** Lines of a policy by the packages they speak of: exact names cost one look-up however many there are. */
 export class PatternIndex<T> {
   readonly #exact = new Map<string, T[]>();

@@ -194,6 +194,8 @@ export interface VersionScheme {
   range(text: string): (version: string) => boolean;
   /** The range that holds exactly this version. */
   exact(version: string): string;
+  /** Of texts that this is true for, no two mean the same version, so that they need not be parsed to be told apart. */
+  isCanonical(version: string): boolean;
   /** The release line within which evidence is compared (`1` of `1.14.0`); the version itself if it does not parse. */
   major(version: string): string;
   isPrerelease(version: string): boolean;

@@ -49,6 +49,8 @@ export const cargoVersions: VersionScheme = {
 
   exact: (version) => `=${version}`,
 
+  isCanonical: (version) => plainVersion(version) !== null,
+
   major(version) {
     const parsed = plainVersion(version) ?? parse(version);
     return parsed === null ? version : String(parsed.major);

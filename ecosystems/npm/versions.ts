@@ -39,6 +39,8 @@ export const npmVersions: VersionScheme = {
 
   exact: (version) => `=${version}`,
 
+  isCanonical: (version) => plainVersion(version) !== null,
+
   major(version) {
     const parsed = plainVersion(version) ?? parse(version, OPTIONS);
     return parsed === null ? version : String(parsed.major);

@@ -3,6 +3,9 @@ import type { VersionScheme } from "../../policy/types.ts";
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
+/** As most are written: `1.2.3`, `2.1rc1`; not `1.0`, which is also `1`. */
+const CANONICAL = /^(?:(?:0|[1-9]\d{0,8})\.)*(?:[1-9]\d{0,8})(?:(?:a|b|rc)(?:0|[1-9]\d{0,8}))?$/;
+
 /** PEP 440's arbitrary equality: the only specifier for what is no PEP 440 version. */
 const LITERAL = /^\s*===\s*([^\s,]+)\s*$/;
 
@@ -37,6 +40,8 @@ export const pypiVersions: VersionScheme = {
   },
 
   exact: (version) => `${pep440.valid(version) === null ? "===" : "=="}${version}`,
+
+  isCanonical: (version) => CANONICAL.test(version),
 
   major(version) {
     const parsed = pep440.explain(version);

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { compileEntry, entrySchema } from "../entry.ts";
-import { PatternIndex, type VersionTest } from "../pattern.ts";
+import { PatternIndex } from "../pattern.ts";
 import type { Finding, VersionSchemes } from "../types.ts";
+import { lineFinder, type VersionLine } from "../version_lines.ts";
 import { optionalSettings, type Rule } from "./rule.ts";
 
 const settings = (schemes: VersionSchemes) =>
@@ -21,14 +22,14 @@ export const allowOnly = {
   waivable: true,
   settings,
   compile({ entries }, { schemes }) {
-    const index = new PatternIndex<VersionTest>(schemes);
+    const index = new PatternIndex<VersionLine>(schemes);
     for (const entry of entries) {
-      const { pattern, includes } = compileEntry(entry, schemes);
-      index.add(pattern, includes);
+      const { pattern, ...line } = compileEntry(entry, schemes);
+      index.add(pattern, line);
     }
     return () => {
-      const find = index.finder();
-      return (release) => find(release).some((test) => test(release.version)) ? null : UNLISTED;
+      const find = lineFinder(index);
+      return (release) => find(release) === undefined ? UNLISTED : null;
     };
   },
 } satisfies Rule<"allow_only", v.InferOutput<ReturnType<typeof settings>>>;

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { compileEntry, entrySchema } from "../entry.ts";
-import { PatternIndex, type VersionTest } from "../pattern.ts";
+import { PatternIndex } from "../pattern.ts";
 import type { Finding, VersionSchemes } from "../types.ts";
+import { lineFinder, type VersionLine } from "../version_lines.ts";
 import { oneLine, type Rule, settingsSchema } from "./rule.ts";
 
 const settings = (schemes: VersionSchemes) =>
@@ -15,20 +16,21 @@ export const block = {
   waivable: false,
   settings,
   compile({ entries }, { schemes }) {
-    const index = new PatternIndex<{ includes: VersionTest; finding: Finding }>(schemes);
+    const index = new PatternIndex<Line>(schemes);
     for (const entry of entries) {
-      const { pattern, includes } = compileEntry(entry, schemes);
-      index.add(pattern, { includes, finding: blocked(entry.reason) });
+      const { pattern, includes, only } = compileEntry(entry, schemes);
+      index.add(pattern, { includes, only, finding: blocked(entry.reason) });
     }
     return () => {
-      const find = index.finder();
-      return (release) => {
-        const line = find(release).find(({ includes }) => includes(release.version));
-        return line?.finding ?? null;
-      };
+      const find = lineFinder(index);
+      return (release) => find(release)?.finding ?? null;
     };
   },
 } satisfies Rule<"block", v.InferOutput<ReturnType<typeof settings>>>;
+
+interface Line extends VersionLine {
+  readonly finding: Finding;
+}
 
 function blocked(reason = ""): Finding {
   const why = oneLine(reason);

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { globMatcher, parsePattern, PatternIndex, versionTest } from "../../policy/pattern.ts";
+import {
+  exactTest,
+  globMatcher,
+  parsePattern,
+  PatternIndex,
+  versionTest,
+} from "../../policy/pattern.ts";
 import { parsePurl, purl } from "../../policy/purl.ts";
 import { cargoVersions } from "../../ecosystems/cargo/versions.ts";
 import { npmVersions } from "../../ecosystems/npm/versions.ts";
@@ -128,6 +134,7 @@ Deno.test("the range of exactly one version holds that version, in every ecosyst
       assert.equal(test(a), true);
       assert.equal(test(b), a === b);
       assert.equal(test(b), a === b, "the remembered answer");
+      assert.equal(exactTest(a, scheme)(b), a === b);
     }
   }));
 });

@@ -1,0 +1,65 @@
+import type { PatternIndex, VersionTest } from "./pattern.ts";
+import type { Release, VersionScheme } from "./types.ts";
+
+/** A line of a list, for some versions of one package. */
+export interface VersionLine {
+  readonly includes: VersionTest;
+  /** The one version it is for, where its text is canonical; else null. */
+  readonly only: string | null;
+}
+
+/**
+ * Finds the first line for a version. An index of thousands of versions meets a
+ * list of hundreds for its package: lines for one version are looked up.
+ */
+export class VersionLines<T extends VersionLine> {
+  readonly #lines: readonly T[];
+  readonly #scheme: VersionScheme;
+  /** Positions of the first line for a version. */
+  readonly #only = new Map<string, number>();
+  /** Positions of all other lines. */
+  readonly #others: number[] = [];
+
+  constructor(lines: readonly T[], scheme: VersionScheme) {
+    this.#lines = lines;
+    this.#scheme = scheme;
+    for (const [position, { only }] of lines.entries()) {
+      if (only === null) this.#others.push(position);
+      else if (!this.#only.has(only)) this.#only.set(only, position);
+    }
+  }
+
+  find(version: string): T | undefined {
+    const lines = this.#lines;
+    if (lines.length === 0) return undefined;
+    if (!this.#scheme.isCanonical(version)) return lines.find((line) => line.includes(version));
+    const only = this.#only.get(version) ?? lines.length;
+    for (const position of this.#others) {
+      if (position > only) break;
+      if (lines[position].includes(version)) return lines[position];
+    }
+    return lines[only];
+  }
+}
+
+/** For the releases of one index: the first line for each. The finder throws RangeError, as `PatternIndex.find`. */
+export function lineFinder<T extends VersionLine>(
+  index: PatternIndex<T>,
+): (release: Release) => T | undefined {
+  const find = index.finder();
+  let found: readonly T[] = [];
+  let lines: VersionLines<T> | null = null;
+  return (release) => {
+    const now = find(release);
+    if (now.length === 0) return undefined;
+    const scheme = index.schemes.get(release.ecosystem);
+    if (scheme === undefined) {
+      throw new RangeError(`Cannot compare versions of ${release.ecosystem}`);
+    }
+    if (lines === null || now !== found) {
+      lines = new VersionLines(now, scheme);
+      found = now;
+    }
+    return lines.find(release.version);
+  };
+}
