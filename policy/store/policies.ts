@@ -53,7 +53,8 @@ class KvPolicies implements Policies {
   readonly #now: Clock;
   readonly #journal: Journal;
   readonly #allowed: OutgoingAllowed;
-  readonly #builtIn: Policy;
+  /** Compiled when first wanted, to keep cold starts short. */
+  #compiledBuiltIn: Policy | undefined;
   readonly #ulid = monotonicFactory();
   /** The last write of each org that is under way: writers of one process wait for each other. */
   readonly #writing = new Map<string, Promise<unknown>>();
@@ -66,7 +67,14 @@ class KvPolicies implements Policies {
     this.#journal = options.journal ?? openJournal({ now });
     this.#allowed = options;
     this.#cache = new PolicyCache(this.#documents, { schemes, now });
-    this.#builtIn = this.#compile(parsePolicy({}, schemes), DEFAULT_ORG, BUILT_IN_REVISION);
+  }
+
+  get #builtIn(): Policy {
+    return this.#compiledBuiltIn ??= this.#compile(
+      parsePolicy({}, this.#schemes),
+      DEFAULT_ORG,
+      BUILT_IN_REVISION,
+    );
   }
 
   async get(org: string): Promise<Policy> {
