@@ -108,6 +108,12 @@ function skipColon(bytes: Uint8Array, at: number): number {
   return bytes[i] <= SPACE ? skipSpace(bytes, i) : i;
 }
 
+/** 1: quotes, backslashes and control characters; one look at it is faster than three comparisons. */
+const SPECIAL = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
+);
+
 /** @returns the position after the closing quote of the string that begins at `at`. */
 export function skipString(bytes: Uint8Array, at: number): number {
   if (bytes[at] !== QUOTE) fail(at, "a string");
@@ -115,13 +121,13 @@ export function skipString(bytes: Uint8Array, at: number): number {
   let i = at + 1;
   while (i < length) {
     const byte = bytes[i];
-    if (byte === QUOTE) return i + 1;
-    if (byte === BACKSLASH) {
-      i = skipEscape(bytes, i);
+    if (SPECIAL[byte] === 0) {
+      i++;
       continue;
     }
-    if (byte < 0x20) fail(i, "no control character in a string");
-    i++;
+    if (byte === QUOTE) return i + 1;
+    if (byte !== BACKSLASH) fail(i, "no control character in a string");
+    i = skipEscape(bytes, i);
   }
   fail(at, "a string that ends");
 }
