@@ -11,6 +11,8 @@ import { World } from "../world.ts";
 import { throughputRows } from "./warm.ts";
 
 const FORM = { abbreviated: false, gzip: true };
+/** Changes that are not counted: by then the code that takes them is compiled. */
+const WARM_UP = 8;
 
 export const again: Point = {
   number: 2,
@@ -74,12 +76,12 @@ async function measureChange(bench: Bench, size: Size): Promise<Row[]> {
     if (status !== 200) throw new Error(`The proxy answers ${status}`);
     return lastByteMs;
   };
-  for (let round = -2; round < Math.max(bench.rounds, 5); round++) {
+  for (let round = -WARM_UP; round < Math.max(bench.rounds, 5); round++) {
     await ask();
     const warm = await ask();
-    await block(proxy, `pkg:npm/other-${round + 2}`);
+    await block(proxy, `pkg:npm/other-${round + WARM_UP}`);
     const same = await ask();
-    await block(proxy, `pkg:npm/${name}@${versionOf((round + 3) * 5 + 1)}`);
+    await block(proxy, `pkg:npm/${name}@${versionOf((round + WARM_UP + 1) * 5 + 1)}`);
     const other = await ask();
     const slow = (await naive.get(`/${name}`, headersOf(FORM))).lastByteMs;
     if (round < 0) continue;
