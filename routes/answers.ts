@@ -11,6 +11,8 @@ const MIN_GZIP = 860;
 /** Above these sizes speed counts for more than the last tenth of the size. */
 const LEVELS = [[1024 * 1024, 1], [128 * 1024, 2], [0, 6]] as const;
 
+/** What an entry holds besides its bytes and its key, roughly. */
+const OVERHEAD = 1_500;
 /** Of one answer: orgs whose policies differ and still let the same through have each their own. */
 const MAX_TEMPLATES = 100;
 
@@ -70,7 +72,7 @@ export class Answers {
       templates: known?.templates ?? new Map(),
     };
     const held = (prepared.identity?.length ?? 0) + (prepared.gzip?.length ?? 0);
-    this.#prepared.set(key, prepared, { size: held + key.length * 2 + 500 });
+    this.#prepared.set(key, prepared, { size: held + key.length * 2 + OVERHEAD });
     return prepared;
   }
 }

@@ -1,6 +1,8 @@
 /** The whole proxy as a function of its dependencies: tested without a port. */
 import type { Ecosystem, RegistryRequest } from "../ecosystems/ecosystem.ts";
+import type { Tokens } from "../policy/store/types.ts";
 import { answer } from "./answers.ts";
+import { readAuthorization } from "./authorization.ts";
 import { readBody } from "./body.ts";
 import type { Check } from "./check.ts";
 import type { Deps } from "./deps.ts";
@@ -74,8 +76,8 @@ export function createApp(deps: Deps): App {
   return (request, connection) => {
     try {
       const arrival = arrivalOf(request, connection, deps.settings);
-      const header = enter(deps, arrival);
-      const key = header === null ? repeats.keyOf(arrival.request) : null;
+      const caller = callerOf(enter(deps, arrival), tokens);
+      const key = caller === null ? null : repeats.keyOf(arrival.request, caller);
       const repeat = key === null ? undefined : repeats.find(key);
       const known = repeat === undefined ? null : again(deps, { arrival, mounts, repeat });
       const response = known ?? first(arrival, key);
@@ -85,6 +87,14 @@ export function createApp(deps: Deps): App {
       return failed(deps, request, error);
     }
   };
+}
+
+/** Whose token a request comes with; `""`: nobody's; null: that is not known yet, or not all that it shows. */
+function callerOf(header: string | null, tokens: Pick<Tokens, "peek">): string | null {
+  const credentials = header === null ? null : readAuthorization(header);
+  if (credentials === null) return "";
+  const { token, registry } = credentials;
+  return token === null || registry !== null ? null : tokens.peek(token)?.id ?? null;
 }
 
 /** null: something has changed since. */

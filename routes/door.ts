@@ -100,7 +100,7 @@ export function enter(deps: DoorDeps, arrival: Arrival): string | null {
     const message = "The Authorization header is longer than any token.";
     throw new RequestError({ status: 431, code: "header_too_long", message });
   }
-  const waitMs = deps.throttle.tokensWait(arrival.ip);
+  const waitMs = deps.throttle.tokensWait(arrival);
   if (waitMs > 0 && !isKnown(deps, header)) throw new RequestError(guessing(waitMs));
   return header;
 }
@@ -135,7 +135,7 @@ export async function guardAdmin(
   const header = headers.get("authorization");
   const signsIn = CALLBACK.test(url);
   if (header === null && method === "GET" && !signsIn) return await answer();
-  const waitMs = deps.throttle.tokensWait(arrival.ip);
+  const waitMs = deps.throttle.tokensWait(arrival);
   if (waitMs > 0) {
     const secret = /^bearer +(.+)$/i.exec(header ?? "")?.[1].trim() ?? "";
     if (deps.tokens.recall(secret) === null) throw new RequestError(guessing(waitMs));

@@ -1,7 +1,7 @@
 /**
  * Who asks, and for which address: token, path prefix, subdomain, Basic user
  * name, in this order. Runs on every request, so without an Authorization
- * header it waits for nothing and makes no URL object.
+ * header, or with a token seen just now, it waits for nothing; it makes no URL object.
  */
 import type { Identity, Policy } from "../policy/types.ts";
 import { parseInstant } from "../policy/duration.ts";
@@ -67,7 +67,7 @@ const HOST = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?
  */
 export function identify(
   request: { readonly url: string; readonly headers: Headers },
-  tokens: Pick<Tokens, "find">,
+  tokens: Pick<Tokens, "find" | "peek">,
   settings: IdentitySettings = {},
   workloads?: Workloads,
 ): Identified | Promise<Identified> {
@@ -77,6 +77,8 @@ export function identify(
   const credentials = readAuthorization(header);
   if (credentials === null) return anonymous(address, null);
   if (credentials.token !== null) {
+    const known = tokens.peek(credentials.token);
+    if (known !== undefined) return authorized(address, credentials, known);
     return withToken(address, credentials, tokens.find(credentials.token));
   }
   if (credentials.identity === null || workloads === undefined) {
@@ -163,6 +165,10 @@ async function withToken(
   if (token === null) {
     throw new IdentityError("token_unknown", "This token is not known here, or it has expired.");
   }
+  return authorized(address, credentials, token);
+}
+
+function authorized(address: Address, credentials: Credentials, token: StoredToken): Identified {
   if (token.org !== ANY_ORG && address.org !== null && address.org !== token.org) {
     throw new IdentityError("token_org", `This token is not for the org "${address.org}".`);
   }

@@ -37,11 +37,14 @@ export interface Repeat {
 export class Repeats {
   readonly #known = recent<string, Repeat>(MAX_REPEATS);
 
-  /** Of a request without a credential; null: it says more than an address and what it accepts. */
-  keyOf({ method, url, headers }: Request): string | null {
+  /**
+   * null: the request says more than an address and what it accepts.
+   * @param caller names whose token it comes with; `""`: nobody's
+   */
+  keyOf({ method, url, headers }: Request, caller: string): string | null {
     if (method !== "GET") return null;
     const accept = headers.get("accept") ?? "";
-    const key = `${url}\n${accept}\n${headers.get("accept-encoding") ?? ""}`;
+    const key = `${caller}\n${url}\n${accept}\n${headers.get("accept-encoding") ?? ""}`;
     return key.length > MAX_KEY ? null : key;
   }
 

@@ -74,8 +74,13 @@ export class Throttle {
     return waitMs > 0 ? { what: "address", waitMs } : null;
   }
 
-  /** Milliseconds until tokens of an address are looked up again; 0: they are. */
-  tokensWait(ip: string): number {
+  /**
+   * Milliseconds until tokens of an address are looked up again; 0: they are.
+   * @param client its address is read only when it counts
+   */
+  tokensWait(client: { readonly ip: string }): number {
+    if (this.#wrong.size === 0) return 0;
+    const { ip } = client;
     const bucket = ip === "" ? undefined : this.#wrong.get(networkOf(ip));
     if (bucket === undefined) return 0;
     return overdraft(bucket.full - this.now(), { rate: WRONG_TOKENS, cost: 1 });

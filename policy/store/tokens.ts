@@ -61,6 +61,8 @@ export interface TokensOptions {
 interface Cached {
   readonly at: number;
   readonly token: Promise<StoredToken | null>;
+  /** Once KV has answered that there is one. */
+  found?: StoredToken;
 }
 
 /** A token that KV has confirmed. */
@@ -84,21 +86,29 @@ export function openTokens(
   const ulid = monotonicFactory();
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(what, timeoutMs, work);
 
+  function isFresh({ at }: Cached): boolean {
+    const age = now() - at;
+    return age >= 0 && age < CACHE_MS;
+  }
+
   /** The promise is cached rather than its value, so that a removal also undoes look-ups under way. */
   function look(sha256: string): Promise<StoredToken | null> {
     const at = now();
     const cached = cache.get(sha256);
-    if (cached && at >= cached.at && at - cached.at < CACHE_MS) return cached.token;
+    if (cached !== undefined && isFresh(cached)) return cached.token;
     const token = guard(
       "look up a token",
       async () => readToken((await kv.get(keys.token(sha256))).value),
     );
-    const entry = { at, token };
+    const entry: Cached = { at, token };
     cache.set(sha256, entry);
     token.then((found) => {
       if (cache.get(sha256) !== entry) return;
       if (found === null) good.delete(sha256);
-      else good.set(sha256, { at, token: found });
+      else {
+        entry.found = found;
+        good.set(sha256, { at, token: found });
+      }
     }, () => {
       if (cache.get(sha256) === entry) cache.delete(sha256);
     });
@@ -112,6 +122,17 @@ export function openTokens(
       if (root !== undefined && isSameHash(sha256, root)) return ROOT;
       const token = await look(sha256);
       if (token === null || hasExpired(token, now())) return null;
+      uses.note(token);
+      return token;
+    },
+
+    peek(secret) {
+      if (secret === "" || secret.length > MAX_SECRET) return undefined;
+      const sha256 = hashSecret(secret);
+      if (root !== undefined && isSameHash(sha256, root)) return ROOT;
+      const cached = cache.get(sha256);
+      const token = cached !== undefined && isFresh(cached) ? cached.found : undefined;
+      if (token === undefined || hasExpired(token, now())) return undefined;
       uses.note(token);
       return token;
     },

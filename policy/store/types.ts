@@ -106,6 +106,8 @@ export interface ListedToken extends StoredToken {
 export interface Tokens {
   /** The token behind a secret if there is one and it has not expired; cached for at most 5 s. */
   find(secret: string): Promise<StoredToken | null>;
+  /** A token that `find` would give without asking KV; undefined: it would ask, or there is none. */
+  peek(secret: string): StoredToken | undefined;
   /** The token behind a secret as KV had it within the last hour, without asking; null: not known, or expired. */
   recall(secret: string): StoredToken | null;
   /** The secret (`pp_...`) is in this answer and nowhere else. */

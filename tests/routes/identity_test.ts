@@ -23,7 +23,10 @@ const TOKENS = new Map([
   ["pp_acme", stored("acme", "ci", "client")],
   ["pp_root", stored("*", "root", "admin")],
 ]);
-const tokens = { find: (secret: string) => Promise.resolve(TOKENS.get(secret) ?? null) };
+const tokens = {
+  find: (secret: string) => Promise.resolve(TOKENS.get(secret) ?? null),
+  peek: () => undefined,
+};
 
 interface Asked {
   authorization?: string;
@@ -302,7 +305,10 @@ Deno.test("a Host that is none does not reach the base", async () => {
 });
 
 Deno.test("a store that fails is not taken for nobody", async () => {
-  const down = { find: () => Promise.reject(new StoreUnavailable("down")) };
+  const down = {
+    find: () => Promise.reject(new StoreUnavailable("down")),
+    peek: () => undefined,
+  };
   const request = { url: "http://h/", headers: new Headers({ authorization: "pp_x" }) };
   await assert.rejects(async () => await identify(request, down), StoreUnavailable);
 });

@@ -170,6 +170,7 @@ Deno.test("an address that guesses tokens is stopped before KV is asked, and kno
       looked++;
       return it.proxy.deps.tokens.find(secret);
     },
+    peek: (secret: string) => it.proxy.deps.tokens.peek(secret),
     recall: (secret: string) => it.proxy.deps.tokens.recall(secret),
   });
   const app = createApp({ ...it.proxy.deps, tokens });

@@ -164,3 +164,59 @@ Deno.test("a lift after `npm audit` counts, and ends, for the client that has it
   it.proxy.clock.now += 61_000;
   assert.deepEqual(versions((await it.often("/npm/young")).text), ["1.0.0"]);
 });
+
+const bearer = (secret: string) => ({ headers: { ...NPM, authorization: `Bearer ${secret}` } });
+
+Deno.test("a token gets its own org's answers, from memory too, and whoever shares the address does not", async () => {
+  await using it = await setting({
+    policies: { acme: blocking("1.0.0"), umbrella: { ...blocking("1.1.0"), auth: "token" } },
+  });
+  const make = async (org: string) => {
+    const made = { org, user: "alice", role: "client", expires: null, by: "test" } as const;
+    return (await it.proxy.deps.tokens.create(made)).secret;
+  };
+  const [acme, umbrella] = [await make("acme"), await make("umbrella")];
+  for (let round = 0; round < 2; round++) {
+    assert.deepEqual(versions((await it.often("/npm/left", bearer(acme))).text), ["1.1.0"]);
+    assert.deepEqual(versions((await it.often("/npm/left", bearer(umbrella))).text), ["1.0.0"]);
+    assert.deepEqual(versions((await it.often("/npm/left")).text), ["1.0.0", "1.1.0"]);
+  }
+  const basic = { headers: { ...NPM, authorization: `Basic ${btoa(`alice:${acme}`)}` } };
+  assert.deepEqual(versions((await it.often("/npm/left", basic)).text), ["1.1.0"]);
+  assert.equal((await it.often("/o-umbrella/npm/left", bearer(acme))).status, 403);
+  assert.equal((await it.often("/o-umbrella/npm/left")).status, 401);
+});
+
+Deno.test("a token that is removed or runs out gets nothing more, whatever it got before", async () => {
+  await using it = await setting();
+  const { tokens } = it.proxy.deps;
+  const made = { org: "default", user: "alice", role: "client", by: "test" } as const;
+  const removed = await tokens.create({ ...made, expires: null });
+  const ending = await tokens.create({
+    ...made,
+    expires: new Date(it.proxy.clock.now + 3_000).toISOString(),
+  });
+  assert.equal((await it.often("/npm/left", bearer(removed.secret))).status, 200);
+  assert.equal((await it.often("/npm/left", bearer(ending.secret))).status, 200);
+  await tokens.remove("default", removed.token.id, { by: "test" });
+  assert.equal((await it.ask("/npm/left", bearer(removed.secret))).status, 401);
+  it.proxy.clock.now += 4_000;
+  assert.equal((await it.ask("/npm/left", bearer(ending.secret))).status, 401);
+});
+
+Deno.test("limits count a token's repeated requests too", async () => {
+  await using it = await setting({ policy: { limits: { per_token: "5/m" } } });
+  const { tokens } = it.proxy.deps;
+  const made = {
+    org: "default",
+    user: "alice",
+    role: "client",
+    expires: null,
+    by: "test",
+  } as const;
+  const { secret } = await tokens.create(made);
+  await it.often("/npm/left");
+  const statuses: number[] = [];
+  for (let i = 0; i < 7; i++) statuses.push((await it.ask("/npm/left", bearer(secret))).status);
+  assert.deepEqual(statuses, [200, 200, 200, 200, 200, 429, 429]);
+});

@@ -86,7 +86,7 @@ Deno.test("a client without an address is limited by token and user alone", () =
   const it = setting({ address: { count: 1, ms: 1_000 } });
   assert.deepEqual([it.take(""), it.take("")], [null, null]);
   for (let i = 0; i < 100; i++) it.throttle.wrongToken("");
-  assert.equal(it.throttle.tokensWait(""), 0);
+  assert.equal(it.throttle.tokensWait({ ip: "" }), 0);
 });
 
 Deno.test("counting a request takes no time that anybody would notice", () => {

@@ -214,3 +214,33 @@ Deno.test("a root token whose hash cannot be read stops the start", () =>
     await kv.set(keys.meta("root_token"), "nonsense");
     await assert.rejects(ensureRootToken(kv, { configured: undefined, now }), StoreUnavailable);
   }));
+
+Deno.test("what KV has said within 5 s is known without asking, until it is removed or ends", () =>
+  withKv(async ({ kv, clock, now }) => {
+    const root = await ensureRootToken(kv, { configured: undefined, now });
+    const tokens = openTokens(kv, { now, root: root.sha256 });
+    const expires = new Date(START + 20_000).toISOString();
+    const { token, secret } = await tokens.create({ ...alice, expires });
+    assert.equal(tokens.peek(secret), undefined, "KV has not been asked");
+    await tokens.find(secret);
+    assert.deepEqual(tokens.peek(secret), token);
+    assert.equal(tokens.peek(root.secret ?? "")?.org, ANY_ORG);
+    clock.now += 5_000;
+    assert.equal(tokens.peek(secret), undefined, "too long ago");
+    await tokens.find(secret);
+    clock.now -= 1;
+    assert.equal(tokens.peek(secret), undefined, "a clock that was set back");
+    clock.now = START + 19_999;
+    await tokens.find(secret);
+    assert.deepEqual(tokens.peek(secret), token);
+    clock.now += 1;
+    assert.equal(tokens.peek(secret), undefined, "it has ended");
+    const other = await tokens.create(alice);
+    await tokens.find(other.secret);
+    await tokens.remove("acme", other.token.id, { by: "root" });
+    assert.equal(tokens.peek(other.secret), undefined, "removed");
+    for (const wrong of ["", "pp_", "x".repeat(100_000)]) {
+      await tokens.find(wrong);
+      assert.equal(tokens.peek(wrong), undefined);
+    }
+  }));
