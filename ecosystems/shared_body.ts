@@ -10,7 +10,7 @@ export class SharedBodies {
     void clonesShare().then((clones) => this.#clones = clones);
   }
 
-  /** @param bytes not to be changed any more */
+  /** @param bytes are copied, once */
   of(bytes: Uint8Array<ArrayBuffer>): SharedBody {
     return new SharedBody(bytes, { clones: this.#clones });
   }
@@ -25,7 +25,8 @@ export class SharedBody {
 
   constructor(bytes: Uint8Array<ArrayBuffer>, { clones }: { clones: boolean }) {
     this.length = bytes.length;
-    this.#bytes = clones ? null : bytes;
+    // A piece of something larger would keep all of that.
+    this.#bytes = clones ? null : bytes.slice();
     this.#original = clones ? new Response(bytes) : null;
   }
 

@@ -79,7 +79,7 @@ export class Answers {
 
 function compress(identity: Uint8Array): Uint8Array<ArrayBuffer> {
   const [, level] = LEVELS.find(([above]) => identity.length > above) ?? LEVELS[2];
-  return new Uint8Array(gzipSync(identity, { level }));
+  return gzipSync(identity, { level });
 }
 
 /** What is sent to a client that takes gzip, or does not; null: it has not been prepared in this coding. */

@@ -56,6 +56,8 @@ Deno.test("this runtime's clones share their bytes, and it is found out before t
   const changed = new Uint8Array([1]);
   const body = bodies.of(changed);
   changed[0] = 2;
-  // What is shared was copied once, and that only where clones share it.
   assert.deepEqual(await body.respond({}).bytes(), new Uint8Array([1]));
+  const copying = new SharedBody(changed, { clones: false });
+  changed[0] = 3;
+  assert.deepEqual(await copying.respond({}).bytes(), new Uint8Array([2]));
 });
