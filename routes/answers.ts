@@ -79,7 +79,9 @@ export class Answers {
 
 function compress(identity: Uint8Array): Uint8Array<ArrayBuffer> {
   const [, level] = LEVELS.find(([above]) => identity.length > above) ?? LEVELS[2];
-  return gzipSync(identity, { level });
+  const { buffer, byteOffset, byteLength } = gzipSync(identity, { level });
+  // Never shared: the compressor made it.
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
 /** What is sent to a client that takes gzip, or does not; null: it has not been prepared in this coding. */
