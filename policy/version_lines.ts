@@ -31,7 +31,6 @@ export class VersionLines<T extends VersionLine> {
 
   find(version: string): T | undefined {
     const lines = this.#lines;
-    if (lines.length === 0) return undefined;
     if (!this.#scheme.isCanonical(version)) return lines.find((line) => line.includes(version));
     const only = this.#only.get(version) ?? lines.length;
     for (const position of this.#others) {
@@ -50,15 +49,15 @@ export function lineFinder<T extends VersionLine>(
   let found: readonly T[] = [];
   let lines: VersionLines<T> | null = null;
   return (release) => {
-    const now = find(release);
-    if (now.length === 0) return undefined;
+    const asked = find(release);
+    if (asked.length === 0) return undefined;
     const scheme = index.schemes.get(release.ecosystem);
     if (scheme === undefined) {
       throw new RangeError(`Cannot compare versions of ${release.ecosystem}`);
     }
-    if (lines === null || now !== found) {
-      lines = new VersionLines(now, scheme);
-      found = now;
+    if (lines === null || asked !== found) {
+      lines = new VersionLines(asked, scheme);
+      found = asked;
     }
     return lines.find(release.version);
   };

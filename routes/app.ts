@@ -1,8 +1,6 @@
 /** The whole proxy as a function of its dependencies: tested without a port. */
 import type { Ecosystem, RegistryRequest } from "../ecosystems/ecosystem.ts";
-import type { Tokens } from "../policy/store/types.ts";
 import { answer } from "./answers.ts";
-import { readAuthorization } from "./authorization.ts";
 import { readBody } from "./body.ts";
 import type { Check } from "./check.ts";
 import type { Deps } from "./deps.ts";
@@ -18,7 +16,7 @@ import {
 import type { Client, Exchange } from "./exchange.ts";
 import { NOT_FOUND, type Problem, problemOf, READ_ONLY, respond } from "./errors.ts";
 import { serveHealth } from "./health.ts";
-import { type Identified, identify } from "./identity.ts";
+import { type Identified, identify, type Shown, shownBy } from "./identity.ts";
 import { isUnknownOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
 import { serveRegistry } from "./registry.ts";
@@ -54,7 +52,7 @@ export function createApp(deps: Deps): App {
   const check = checker(deps);
   const tokens = tolerantTokens(deps.tokens, deps.policies);
   const repeats = new Repeats();
-  const first = (arrival: Arrival, key: string | null) => {
+  const first = (arrival: Arrival, shown: Shown, key: string | null) => {
     const proceed = (identity: Identified) =>
       tooMany(deps, { identity, arrival, mounts, policy: deps.policies.peek(identity.org) }) ??
         route(deps, {
@@ -66,7 +64,8 @@ export function createApp(deps: Deps): App {
           check,
           remember: key === null ? undefined : (repeat) => repeats.note(key, repeat),
         });
-    const identity = identify(arrival.request, tokens, settings, deps.workloads);
+    const { url, headers } = arrival.request;
+    const identity = identify({ url, headers, shown }, tokens, settings, deps.workloads);
     if (!(identity instanceof Promise)) return proceed(identity);
     return identity.then(proceed).catch((error) => {
       turnedAway(deps, arrival, error);
@@ -76,11 +75,12 @@ export function createApp(deps: Deps): App {
   return (request, connection) => {
     try {
       const arrival = arrivalOf(request, connection, deps.settings);
-      const caller = callerOf(enter(deps, arrival), tokens);
+      const shown = shownBy(enter(deps, arrival), tokens);
+      const caller = callerOf(shown);
       const key = caller === null ? null : repeats.keyOf(arrival.request, caller);
       const repeat = key === null ? undefined : repeats.find(key);
       const known = repeat === undefined ? null : again(deps, { arrival, mounts, repeat });
-      const response = known ?? first(arrival, key);
+      const response = known ?? first(arrival, shown, key);
       if (response instanceof Response) return response;
       return response.catch((error: unknown) => failed(deps, request, error));
     } catch (error) {
@@ -90,11 +90,9 @@ export function createApp(deps: Deps): App {
 }
 
 /** Whose token a request comes with; `""`: nobody's; null: that is not known yet, or not all that it shows. */
-function callerOf(header: string | null, tokens: Pick<Tokens, "peek">): string | null {
-  const credentials = header === null ? null : readAuthorization(header);
+function callerOf({ credentials, token }: Shown): string | null {
   if (credentials === null) return "";
-  const { token, registry } = credentials;
-  return token === null || registry !== null ? null : tokens.peek(token)?.id ?? null;
+  return token === undefined || credentials.registry !== null ? null : token.id;
 }
 
 /** null: something has changed since. */

@@ -66,25 +66,41 @@ const HOST = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?
  * `workloads` are given, which have errors of their own.
  */
 export function identify(
-  request: { readonly url: string; readonly headers: Headers },
+  request: { readonly url: string; readonly headers: Headers; readonly shown?: Shown },
   tokens: Pick<Tokens, "find" | "peek">,
   settings: IdentitySettings = {},
   workloads?: Workloads,
 ): Identified | Promise<Identified> {
   const address = readAddress(request.url, settings);
-  const header = request.headers.get("authorization");
-  if (header === null) return anonymous(address, null);
-  const credentials = readAuthorization(header);
+  const { credentials, token } = request.shown ??
+    shownBy(request.headers.get("authorization"), tokens);
   if (credentials === null) return anonymous(address, null);
+  if (token !== undefined) return authorized(address, credentials, token);
   if (credentials.token !== null) {
-    const known = tokens.peek(credentials.token);
-    if (known !== undefined) return authorized(address, credentials, known);
     return withToken(address, credentials, tokens.find(credentials.token));
   }
   if (credentials.identity === null || workloads === undefined) {
     return anonymous(address, credentials);
   }
   return withIdentity(address, credentials, workloads.find(credentials.identity, orgOf(address)));
+}
+
+/** What an Authorization header shows. */
+export interface Shown {
+  /** null: nothing to us. */
+  readonly credentials: Credentials | null;
+  /** The token in it, where KV need not be asked for it. */
+  readonly token: StoredToken | undefined;
+}
+
+const NOTHING_SHOWN: Shown = { credentials: null, token: undefined };
+
+/** Reads the header, once for each request. Throws IdentityError (400). */
+export function shownBy(header: string | null, tokens: Pick<Tokens, "peek">): Shown {
+  const credentials = header === null ? null : readAuthorization(header);
+  if (credentials === null) return NOTHING_SHOWN;
+  const { token } = credentials;
+  return { credentials, token: token === null ? undefined : tokens.peek(token) };
 }
 
 function orgOf(address: Address): string {
