@@ -1,5 +1,7 @@
 /** What every point of the benchmark works with. */
 import type { LoadTool } from "./load.ts";
+import type { Processes } from "./process.ts";
+import type { Patience } from "./rounds.ts";
 import type { Row } from "./row.ts";
 
 export interface Size {
@@ -24,6 +26,9 @@ export interface Bench {
   readonly peers: { readonly nginx: boolean; readonly verdaccio: string | null };
   /** Milliseconds until the whole should have ended; a point that goes by it comes last. */
   msLeft(): number;
+  /** For rounds that the machine's host disturbed. */
+  readonly patience: Patience;
+  readonly processes: Processes;
   progress(text: string): void;
 }
 

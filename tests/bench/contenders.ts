@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Bench } from "./bench.ts";
-import { type Running, start } from "./process.ts";
+import type { Running } from "./process.ts";
 
 const DENO = Deno.execPath();
 export const ADMIN_TOKEN = "benchmark-administrator-token";
 
 export async function startUpstream(bench: Bench, maxAge: number | "none" = 300): Promise<Running> {
-  return await start({
+  return await bench.processes.start({
     command: [...script("upstream.ts"), `max-age=${maxAge}`, `now=${bench.now}`],
     folder: bench.folder,
     name: "upstream",
@@ -21,7 +21,7 @@ export async function startProxy(
   { upstream, kv, env }: { upstream: Running; kv?: string; env?: Readonly<Record<string, string>> },
 ): Promise<Running> {
   const id = crypto.randomUUID().slice(0, 8);
-  return await start({
+  return await bench.processes.start({
     command: [DENO, "run", "-A", fileURLToPath(new URL("../../main.ts", import.meta.url))],
     folder: bench.folder,
     name: "proxy",
@@ -45,7 +45,7 @@ export async function startFloor(
   mode: FloorMode,
   { answers, upstream }: { answers?: string; upstream?: Running } = {},
 ): Promise<Running> {
-  return await start({
+  return await bench.processes.start({
     command: [
       ...script("floor.ts"),
       `mode=${mode}`,

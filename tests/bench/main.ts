@@ -17,11 +17,15 @@ import { install } from "./points/install.ts";
 import { records } from "./points/records.ts";
 import { startUp } from "./points/start.ts";
 import { warm } from "./points/warm.ts";
+import { Processes } from "./process.ts";
 import { table } from "./report.ts";
+import { Patience } from "./rounds.ts";
 import type { Row } from "./row.ts";
 
 /** Of a whole run. */
 const LIMIT_MS = 15 * 60_000;
+/** Of that, for rounds that the machine's host disturbed. */
+const PATIENCE_MS = 90_000;
 /** In the order they are run: the last one makes do with the time that is left. */
 const POINTS: readonly Point[] = [
   warm,
@@ -38,6 +42,9 @@ const POINTS: readonly Point[] = [
 
 const options = readArguments(Deno.args);
 const folder = await Deno.makeTempDir({ prefix: "proxy-bench-" });
+const processes = new Processes();
+const patience = new Patience(PATIENCE_MS);
+for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, breakOff);
 try {
   const load = loadTool({ folder, own: options.ownLoad });
   const machine = describeMachine(load.name);
@@ -53,6 +60,8 @@ try {
       nginx: versionOf("nginx", ["-v"]) !== null,
       verdaccio: versionOf("node", ["--version"]) === null ? null : await installVerdaccio(say),
     },
+    patience,
+    processes,
     msLeft: () => LIMIT_MS - performance.now(),
     progress: say,
   };
@@ -68,6 +77,7 @@ try {
     }
     console.error(`point ${point.number}: ${((performance.now() - begin) / 1_000).toFixed(0)} s`);
   }
+  if (patience.again > 0) say(`${patience.again} rounds that the host disturbed were made again`);
   rows.sort((a, b) => a.point - b.point);
   console.log(table(rows, POINTS.toSorted((a, b) => a.number - b.number)));
   // A run that lacks something does not replace one that has all.
@@ -80,6 +90,15 @@ try {
   if (failed) Deno.exitCode = 1;
 } finally {
   await Deno.remove(folder, { recursive: true });
+}
+
+function breakOff(): void {
+  processes.stopAll();
+  try {
+    Deno.removeSync(folder, { recursive: true });
+  } finally {
+    Deno.exit(130);
+  }
 }
 
 function say(text: string): void {

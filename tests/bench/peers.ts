@@ -1,7 +1,7 @@
 /** What else people run in front of a registry: nginx as caching proxy, and Verdaccio. */
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
-import { type Running, start } from "./process.ts";
+import type { Running } from "./process.ts";
 
 /** The last one that runs on Node 20 too. */
 const VERDACCIO = "6.8.0";
@@ -22,7 +22,7 @@ export async function startNginx(bench: Bench, upstream: Running): Promise<Runni
     file,
     configuration(folder, { port, upstream: new URL(upstream.base).host }),
   );
-  return await start({
+  return await bench.processes.start({
     command: ["nginx", "-p", folder, "-e", join(folder, "error.log"), "-c", file],
     folder: bench.folder,
     name: "nginx",
@@ -117,7 +117,7 @@ export async function startVerdaccio(
       log: { type: "stdout", format: "json", level: "error" },
     }),
   );
-  return await start({
+  return await bench.processes.start({
     command: ["node", program, "--config", file, "--listen", `127.0.0.1:${port}`],
     folder: bench.folder,
     name: "verdaccio",

@@ -46,7 +46,7 @@ async function measureRevalidation(bench: Bench, size: Size): Promise<Row[]> {
       });
     const contenders = ["proxy", "floor"] as const;
     for (const contender of contenders) if (connections === 1) await measure(contender);
-    const results = await inTurns(contenders, bench.rounds, measure);
+    const results = await inTurns(contenders, bench, measure);
     const what = `${size.label} full gzip, 304 from upstream, ${connections} at a time`;
     rows.push(...throughputRows(what, results, 2));
     bench.progress(`${what}: ${rows.at(-2)?.ratio?.toFixed(2)}`);

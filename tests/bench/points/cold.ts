@@ -49,7 +49,7 @@ async function measureTime(bench: Bench, size: Size, gzip: boolean): Promise<Row
   const rounds = Math.max(bench.rounds, 5);
   const results = await inTurns(
     Object.keys(bases),
-    rounds,
+    { rounds, patience: bench.patience },
     (contender, round) => ask(contender, documentOf(size, round)),
   );
   const what = `${size.label} ${gzip ? "gzip" : "identity"}, time to the last byte`;

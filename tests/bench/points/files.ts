@@ -100,7 +100,7 @@ async function measureThroughput(bench: Bench, kind: Kind, urls: Urls): Promise<
   for (const connections of [1, 8]) {
     const results = await inTurns(
       Object.keys(urls),
-      bench.rounds,
+      bench,
       (contender) => bench.load.run({ urls: [urls[contender]], connections, seconds: 1.5 }),
     );
     const what = `${kind.label}, 10 MB, ${connections} at a time`;
@@ -125,8 +125,12 @@ async function measureFirstByte(bench: Bench, file: string, urls: Urls): Promise
     const { pathname } = new URL(urls[contender]);
     return (await clients.get(contender)!.get(pathname)).firstByteMs;
   };
-  await inTurns(contenders, 20, ask);
-  const results = await inTurns(contenders, bench.quick ? 40 : 100, ask);
+  await inTurns(contenders, { rounds: 20 }, ask);
+  const results = await inTurns(
+    contenders,
+    { rounds: bench.quick ? 40 : 100, patience: bench.patience },
+    ask,
+  );
   const added = results.get("proxy")!.map((ms, i) => ms - results.get("streamed")![i]);
   const what = `${file}, first byte`;
   const values = medians(results, (ms) => ms);

@@ -107,6 +107,7 @@ async function measure(
     budgetMs: number;
   },
 ): Promise<Row[]> {
+  const { patience } = bench;
   const begin = performance.now();
   const project = await treeOf(world.upstream.base, kind.size);
   const once = async (contender: string) => {
@@ -119,18 +120,17 @@ async function measure(
   };
   const contenders = Object.keys(bases);
   const isClose = (name: string) => name === "proxy" || name === "nginx";
-  const first = await inTurns(contenders.filter(isClose), 1, once);
+  const first = await inTurns(contenders.filter(isClose), { rounds: 1 }, once);
   bench.progress(`${kind.label}, first: ${JSON.stringify(medians(first, (s) => s))}`);
   const others = contenders.filter((name) => !isClose(name));
   // Verdaccio has its own cache, and is far off: a turn to fill that, and one that counts.
-  await inTurns(others, 1, once);
+  await inTurns(others, { rounds: 1 }, once);
   const results = new Map([
-    ...await inTurns(others, 1, once),
+    ...await inTurns(others, { rounds: 1, patience }, once),
     ...await inTurns(
       contenders.filter(isClose),
-      bench.rounds,
+      { rounds: bench.rounds, patience, budgetMs: budgetMs - performance.now() + begin },
       once,
-      budgetMs - performance.now() + begin,
     ),
   ]);
   const values = medians(results, (seconds) => seconds);

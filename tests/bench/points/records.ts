@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { installs } from "../admin_client.ts";
 import type { Bench, Point } from "../bench.ts";
-import { inTurns, median, medians } from "../rounds.ts";
+import { inTurns, medians } from "../rounds.ts";
 import { limitRow, ratioRow, type Row } from "../row.ts";
 import { World } from "../world.ts";
 
@@ -19,8 +19,7 @@ export const records: Point = {
 /** Through the store itself. */
 async function measureStore(bench: Bench): Promise<Row> {
   const script = fileURLToPath(new URL("../servers/adders.ts", import.meta.url));
-  const rates: number[] = [];
-  for (let round = 0; round < bench.rounds; round++) {
+  const measure = async (_contender: "proxy", round: number) => {
     const kv = join(bench.folder, `records-${round}.sqlite`);
     const args = ["run", "-A", script, `kv=${kv}`, `at-once=${AT_ONCE}`, `seconds=${SECONDS}`];
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
@@ -29,9 +28,9 @@ async function measureStore(bench: Bench): Promise<Row> {
       new TextDecoder().decode(stdout),
     );
     if (told.found < told.added) throw new Error(`${told.added} added, ${told.found} found`);
-    rates.push(told.added / told.seconds);
-  }
-  const values = { proxy: median(rates) };
+    return told.added / told.seconds;
+  };
+  const values = medians(await inTurns(["proxy"], bench, measure), (rate) => rate);
   const what = `records into a KV file, ${AT_ONCE} at a time`;
   bench.progress(`${what}: ${JSON.stringify(values)}`);
   const row = { point: 6, what, unit: "records/s", values, compared: "records/s" };
@@ -67,7 +66,7 @@ async function measureDownloads(bench: Bench): Promise<Row> {
     return measured;
   };
   for (const contender in urls) await measure(contender);
-  const results = await inTurns(Object.keys(urls), bench.rounds, measure);
+  const results = await inTurns(Object.keys(urls), bench, measure);
   const what = `downloads of a 2 KB file, recorded, ${AT_ONCE} at a time`;
   const values = medians(results, (one) => one.requestsPerSecond);
   bench.progress(`${what}: ${JSON.stringify(values)}`);

@@ -34,10 +34,11 @@ async function measureStart(bench: Bench): Promise<Row> {
     await running.stop();
     return elapsed;
   };
+  const { patience } = bench;
   const contenders = ["proxy", "empty"] as const;
-  await inTurns(contenders, 2, measure);
+  await inTurns(contenders, { rounds: 2 }, measure);
   const values = medians(
-    await inTurns(contenders, Math.max(bench.rounds, 5) * 2, measure),
+    await inTurns(contenders, { rounds: Math.max(bench.rounds, 5) * 2, patience }, measure),
     (ms) => ms,
   );
   bench.progress(`cold start: ${JSON.stringify(values)}`);

@@ -99,7 +99,8 @@ async function measure(
     secondsOf?: (contender: string) => number;
   },
 ): Promise<Map<string, Measured[]>> {
-  return await inTurns(Object.keys(bases), rounds, async (contender) =>
+  const turns = rounds === 1 ? { rounds } : { rounds, patience: bench.patience };
+  return await inTurns(Object.keys(bases), turns, async (contender) =>
     await bench.load.run({
       urls: [`${bases[contender]}${variant.path.slice("npm/".length)}`],
       headers: headersOf(variant),
