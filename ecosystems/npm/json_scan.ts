@@ -234,24 +234,28 @@ const MAX_SHORT = 32;
 
 /** Names of members, found by their bytes without making a string of each key. */
 export class KeyTable<Key extends string> {
-  readonly #byLength: { key: Key; bytes: Uint8Array }[][] = [];
+  /** By length, up to the longest; reading behind an array's end would cost more than the comparison. */
+  readonly #byLength: readonly { readonly key: Key; readonly bytes: Uint8Array }[][];
 
   constructor(keys: readonly Key[]) {
-    for (const key of keys) {
-      const bytes = new TextEncoder().encode(key);
-      (this.#byLength[bytes.length] ??= []).push({ key, bytes });
-    }
+    const names = keys.map((key) => ({ key, bytes: new TextEncoder().encode(key) }));
+    const longest = Math.max(...names.map(({ bytes }) => bytes.length));
+    this.#byLength = Array.from(
+      { length: longest + 1 },
+      (_, length) => names.filter(({ bytes }) => bytes.length === length),
+    );
   }
 
   /** The known name of a key span (quotes included), or null; escapes are honoured. */
   find(bytes: Uint8Array, start: number, end: number): Key | null {
-    const candidates = this.#byLength[end - start - 2];
-    if (candidates !== undefined) {
+    const length = end - start - 2;
+    if (length < this.#byLength.length) {
+      const candidates = this.#byLength[length];
       for (let c = 0; c < candidates.length; c++) {
         const { key, bytes: name } = candidates[c];
         let i = 0;
-        while (i < name.length && bytes[start + 1 + i] === name[i]) i++;
-        if (i === name.length) return key;
+        while (i < length && bytes[start + 1 + i] === name[i]) i++;
+        if (i === length) return key;
       }
     }
     for (let i = start + 1; i < end - 1; i++) {
@@ -261,7 +265,7 @@ export class KeyTable<Key extends string> {
   }
 
   #named(text: string): Key | null {
-    return this.#byLength.flat().find((entry) => entry?.key === text)?.key ?? null;
+    return this.#byLength.flat().find((entry) => entry.key === text)?.key ?? null;
   }
 }
 
