@@ -14,6 +14,8 @@ const MAX_DEPENDENCIES = 50;
 
 /** The advisories of a package, as facts that hold nothing else. */
 export interface AdvisorySource {
+  /** Whether a database elsewhere is asked, which takes longer than what is at hand here. */
+  readonly isRemote: boolean;
   /** A package of the public registry is about to be judged: what must be asked is asked now. */
   expect(ecosystem: string, name: string): void;
   /** undefined: it has to be asked for. */
@@ -87,6 +89,7 @@ export class FactsSource {
    * for one after the other: what is known about them is asked together, ahead.
    */
   lookAhead(index: Index, judgement: Judgement, policy: Policy): void {
+    if (this.#parts.advisories?.isRemote !== true) return;
     if (this.#lookedAhead.has(index) || !this.#asksAdvisories(index, policy)) return;
     this.#lookedAhead.add(index);
     const newest = newestOf(index.releases, judgement);

@@ -102,13 +102,18 @@ export class Advisories implements AdvisorySource {
     this.#asking = parts.client === null ? null : new Asking(parts.client, parts.now);
   }
 
+  get isRemote(): boolean {
+    return this.#asking !== null;
+  }
+
   expect(ecosystem: string, name: string): void {
     const asking = this.#asking;
-    if (asking === null) return;
     const one = this.#packageNamed(ecosystem, name);
     if (one === null || this.#flights.has(one.key) || this.#ahead.has(one.key)) return;
     const held = this.#held.get(one.key);
     if (held !== undefined && this.#parts.now() < held.until) return;
+    // What was imported goes by our name of the package, however the registry spells it.
+    if (asking === null) return void this.#flight(one);
     const ahead = { name: one.query.name, asked: this.#ask(asking, one) };
     this.#ahead.set(one.key, ahead);
     void this.#forgetFailed(one, ahead);

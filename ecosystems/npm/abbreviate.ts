@@ -33,8 +33,12 @@ const INSTALL_SCRIPT = new TextEncoder().encode(`,"hasInstallScript":true`);
 /** A layout of the abbreviated form, with every version of the full one. */
 export function abbreviate(
   full: Layout,
-  name: string,
-  facts: readonly VersionFacts[],
+  { name, modified, facts }: {
+    name: string;
+    /** null: left out. */
+    modified: string | null;
+    facts: readonly VersionFacts[];
+  },
 ): Layout {
   const out = new Writer(full.bytes.length >> 1);
   const members: TopMember[] = [];
@@ -49,8 +53,7 @@ export function abbreviate(
   };
   out.text("{");
   member(null, "name", () => out.text(JSON.stringify(name)));
-  const modified = full.time?.modified;
-  if (typeof modified === "string") {
+  if (modified !== null) {
     member(null, "modified", () => out.text(JSON.stringify(modified)));
   }
   member("dist-tags", "dist-tags", () => out.text(JSON.stringify(full.tags)));
@@ -63,7 +66,7 @@ export function abbreviate(
     out.text("}");
   });
   out.text("}");
-  return { bytes: out.bytes(), members, versions, tags: full.tags, time: null };
+  return { bytes: out.bytes(), members, versions, tags: full.tags, times: [] };
 }
 
 function abbreviateVersion(

@@ -28,6 +28,14 @@ export interface VersionSpan extends Span {
   readonly tailStart: number;
 }
 
+/** A member of `time`, in the document's order. */
+export interface TimeSpan {
+  readonly start: number;
+  readonly end: number;
+  /** Of the version in `versions`; -1: it is of none that is left. */
+  readonly position: number;
+}
+
 /** A top-level member, in the document's order. */
 export interface TopMember extends Span {
   readonly key: "versions" | "time" | "dist-tags" | "policyRestrictions" | null;
@@ -38,8 +46,8 @@ export interface Layout {
   readonly members: readonly TopMember[];
   readonly versions: readonly VersionSpan[];
   readonly tags: Readonly<Record<string, string>>;
-  /** null: the form has none (abbreviated). */
-  readonly time: Readonly<Record<string, unknown>> | null;
+  /** None where the form has none (abbreviated). */
+  readonly times: readonly TimeSpan[];
 }
 
 /** A layout over bytes that are there as long as memory is plentiful, and else made anew. */
@@ -47,15 +55,15 @@ export class PackedLayout implements Layout {
   readonly members: Layout["members"];
   readonly versions: Layout["versions"];
   readonly tags: Layout["tags"];
-  readonly time: Layout["time"];
+  readonly times: Layout["times"];
   readonly #packed: Packed;
   #known: WeakRef<Uint8Array<ArrayBuffer>>;
 
-  constructor({ bytes, members, versions, tags, time }: Layout, packed: Packed) {
+  constructor({ bytes, members, versions, tags, times }: Layout, packed: Packed) {
     this.members = members;
     this.versions = versions;
     this.tags = tags;
-    this.time = time;
+    this.times = times;
     this.#packed = packed;
     this.#known = new WeakRef(bytes);
   }
@@ -74,7 +82,15 @@ export interface Packument {
   readonly layout: Layout;
   /** Parallel to `layout.versions`. */
   readonly facts: readonly VersionFacts[];
+  /** Parallel to `layout.versions`: what `time` says of each; null: no text. */
+  readonly published: readonly (string | null)[];
+  /** By version, into `layout.versions`. */
+  readonly positions: ReadonlyMap<string, number>;
+  /** When anything changed, as `time` says; null: no text. */
+  readonly modified: string | null;
 }
+
+const QUOTE = 0x22;
 
 const TOP = new KeyTable(["name", "versions", "time", "dist-tags", "policyRestrictions"]);
 
@@ -86,30 +102,33 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Pa
   const members: TopMember[] = [];
   const versions: VersionSpan[] = [];
   const facts: VersionFacts[] = [];
+  const positions = new Map<string, number>();
   const seen = new Set<string>();
   const prefix = new TextEncoder().encode(usual);
   let name: string | null = null;
   let tags: Record<string, string> = {};
-  let time: Record<string, unknown> = {};
+  let times: readonly Time[] = [];
   const top = new Members(bytes, skipSpace(bytes, bom(bytes)));
   while (top.next()) {
     const { keyStart: start, keyEnd, value } = top;
     const key = TOP.find(bytes, start, keyEnd);
     if (key !== null && seen.has(key)) throw new InvalidMetadata(`Cannot read ${key} twice`);
     if (key !== null) seen.add(key);
-    const end = key === "versions"
-      ? readVersions(bytes, value, { versions, facts, prefix })
-      : skipValue(bytes, value);
+    let end: number;
+    if (key === "versions") {
+      end = readVersions(bytes, value, { versions, facts, positions, prefix });
+    } else if (key === "time") ({ times, end } = readTimes(bytes, value));
+    else end = skipValue(bytes, value);
     if (key === "name") name = stringAt(bytes, value, end);
     if (key === "dist-tags") tags = readTags(parseSlice(bytes, value, end));
-    if (key === "time") time = readRecord(parseSlice(bytes, value, end), "time");
     members.push({ key: key === "name" ? null : key, start, value, end });
     top.end = end;
   }
   if (skipSpace(bytes, top.end) !== bytes.length) {
     throw new InvalidMetadata(`Cannot read JSON at byte ${top.end}: expected the end`);
   }
-  return { name, layout: { bytes, members, versions, tags, time }, facts };
+  const layout = { bytes, members, versions, tags, times: spansOf(times, positions) };
+  return { name, layout, facts, positions, ...publicationsOf(times, positions) };
 }
 
 function bom(bytes: Uint8Array): number {
@@ -119,19 +138,19 @@ function bom(bytes: Uint8Array): number {
 function readVersions(
   bytes: Uint8Array,
   at: number,
-  { versions, facts, prefix }: {
+  { versions, facts, positions, prefix }: {
     versions: VersionSpan[];
     facts: VersionFacts[];
+    positions: Map<string, number>;
     prefix: Uint8Array;
   },
 ): number {
-  const seen = new Set<string>();
   const members = new Members(bytes, at);
   while (members.next()) {
     const { keyStart: start, keyEnd, value } = members;
     const version = stringAt(bytes, start, keyEnd);
-    if (seen.has(version)) throw new InvalidMetadata(`Cannot read version ${version} twice`);
-    seen.add(version);
+    if (positions.has(version)) throw new InvalidMetadata(`Cannot read version ${version} twice`);
+    positions.set(version, versions.length);
     const manifest = readManifest(bytes, value);
     const { end, tarballStart, tarballEnd } = manifest;
     const tailStart = tailOf(bytes, { tarballStart, tarballEnd, prefix });
@@ -140,6 +159,46 @@ function readVersions(
     members.end = end;
   }
   return members.end;
+}
+
+/** A member of `time` as it is read. */
+interface Time {
+  readonly key: string;
+  readonly start: number;
+  readonly end: number;
+  /** null: the value is no text. */
+  readonly text: string | null;
+}
+
+function readTimes(bytes: Uint8Array, at: number): { times: Time[]; end: number } {
+  const times: Time[] = [];
+  const members = new Members(bytes, at);
+  while (members.next()) {
+    const { keyStart: start, keyEnd, value } = members;
+    const end = members.end = skipValue(bytes, value);
+    const text = bytes[value] === QUOTE ? stringAt(bytes, value, end) : null;
+    times.push({ key: stringAt(bytes, start, keyEnd), start, end, text });
+  }
+  return { times, end: members.end };
+}
+
+function spansOf(times: readonly Time[], positions: ReadonlyMap<string, number>): TimeSpan[] {
+  return times.map(({ key, start, end }) => ({ start, end, position: positions.get(key) ?? -1 }));
+}
+
+/** What `time` says; of two that say something else the last counts, as it does for clients. */
+function publicationsOf(
+  times: readonly Time[],
+  positions: ReadonlyMap<string, number>,
+): Pick<Packument, "published" | "modified"> {
+  const published = new Array<string | null>(positions.size).fill(null);
+  let modified: string | null = null;
+  for (const { key, text } of times) {
+    const position = positions.get(key);
+    if (position !== undefined) published[position] = text;
+    if (key === "modified") modified = text;
+  }
+  return { published, modified };
 }
 
 /** Where a plain file name follows the usual prefix and ends the address; 0: it does not. */

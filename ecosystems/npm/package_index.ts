@@ -5,7 +5,7 @@ import type { Document, Index, Located, Rendered, Source, View, Withheld } from 
 import { InvalidMetadata } from "../errors.ts";
 import { abbreviate } from "./abbreviate.ts";
 import { stringAt } from "./json_scan.ts";
-import { type Layout, PackedLayout, readPackument } from "./layout.ts";
+import { type Layout, PackedLayout, type Packument, readPackument } from "./layout.ts";
 import type { VersionFacts } from "./manifest.ts";
 import { ABBREVIATED, DIST_TAGS, FULL, MANIFEST } from "./paths.ts";
 import { type Cut, renderLayout, renderManifest, renderTags, type Tarballs } from "./render.ts";
@@ -19,14 +19,15 @@ const CORGI_TYPE = "application/vnd.npm.install-v1+json";
 /** Reads a packument. Throws InvalidMetadata. */
 export function readPackageIndex(document: Document, name: string, source: Source): Index {
   const usual = `${source.url}${name}/-/`;
-  const { name: stated, layout, facts } = readPackument(document.bytes, usual);
+  const packument = readPackument(document.bytes, usual);
+  const { name: stated, layout } = packument;
   if (stated !== null && stated !== name) {
     throw new InvalidMetadata(`Cannot read the index of ${name}: it says it is of ${stated}`);
   }
   const { packed } = document;
   return new PackageIndex(name, {
+    packument,
     layout: packed === undefined ? layout : new PackedLayout(layout, packed),
-    facts,
     source,
     size: packed?.size ?? null,
   });
@@ -92,7 +93,8 @@ class PackageIndex implements Index {
   readonly #full: Layout;
   readonly #facts: readonly VersionFacts[];
   readonly #source: Source;
-  readonly #byVersion = new Map<string, number>();
+  readonly #byVersion: ReadonlyMap<string, number>;
+  readonly #modified: string | null;
   /** Files by their path behind `<name>/-/`; made when one is asked for by another than its usual name. */
   #byTail: Map<string, number> | null = null;
   /** Files that were asked for, so that the document need not be unpacked for the next one who does. */
@@ -103,9 +105,10 @@ class PackageIndex implements Index {
 
   constructor(
     readonly name: string,
-    { layout, facts, source, size }: {
+    { packument: { facts, published, positions, modified }, layout, source, size }: {
+      packument: Packument;
+      /** Its own, packed or not. */
       layout: Layout;
-      facts: readonly VersionFacts[];
       source: Source;
       /** Bytes it holds packed; null: it is not. */
       size: number | null;
@@ -114,12 +117,13 @@ class PackageIndex implements Index {
     this.#packedSize = size;
     this.#full = layout;
     this.#facts = facts;
+    this.#byVersion = positions;
+    this.#modified = modified;
     this.#source = source;
     this.releases = layout.versions.map(({ version, value }, position) => {
-      this.#byVersion.set(version, position);
       const { trust, installScripts } = facts[position];
       return new NpmRelease(name, version, {
-        publishedAt: publishTime(layout.time?.[version]),
+        publishedAt: publishTime(published[position]),
         trust,
         installScripts,
         file: () => this.#file(position),
@@ -155,7 +159,11 @@ class PackageIndex implements Index {
       return { body: renderLayout(this.#full, this.#cut(view)), type: JSON_TYPE };
     }
     if (form === ABBREVIATED) {
-      const layout = this.#abbreviated ?? abbreviate(this.#full, this.name, this.#facts);
+      const layout = this.#abbreviated ?? abbreviate(this.#full, {
+        name: this.name,
+        modified: this.#modified,
+        facts: this.#facts,
+      });
       if (this.#packedSize === null) this.#abbreviated = layout;
       return { body: renderLayout(layout, this.#cut(view)), type: CORGI_TYPE };
     }
@@ -285,8 +293,8 @@ class PackageIndex implements Index {
 /** RFC 3339 only: what else Date.parse takes would be a guess. */
 const TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)$/;
 
-function publishTime(value: unknown): number | null {
-  if (typeof value !== "string" || !TIME.test(value)) return null;
+function publishTime(value: string | null): number | null {
+  if (value === null || !TIME.test(value)) return null;
   const time = Date.parse(value);
   return Number.isNaN(time) ? null : time;
 }

@@ -84,11 +84,11 @@ function writeMember(
     return;
   }
   out.copy(layout.bytes, member.start, member.value);
-  out.text(JSON.stringify(
-    member.key === "time"
-      ? visibleTimes(layout, kept)
-      : visibleTags(layout.tags, (version) => kept.has(version), () => [...kept]),
-  ));
+  if (member.key === "time") writeTimes(out, layout, cut);
+  else {
+    const tags = visibleTags(layout.tags, (version) => kept.has(version), () => [...kept]);
+    out.text(JSON.stringify(tags));
+  }
 }
 
 /** Neighbours that are both kept are copied together, with what stands between them. */
@@ -143,11 +143,26 @@ function keptVersions(layout: Layout, cut: Cut): Set<string> {
 }
 
 /** Without the times of withheld versions; those of versions long removed stay, as upstream has them. */
-function visibleTimes(layout: Layout, kept: ReadonlySet<string>): Record<string, unknown> {
-  const times: Record<string, unknown> = Object.create(null);
-  const all = new Set(layout.versions.map((span) => span.version));
-  for (const [key, time] of Object.entries(layout.time ?? {})) {
-    if (!all.has(key) || kept.has(key)) times[key] = time;
+function writeTimes(out: Writer, { bytes, times }: Layout, { isKept }: Cut): void {
+  /** What is kept and not yet written; 0, 0: nothing. */
+  let from = 0;
+  let to = 0;
+  let first = true;
+  const flush = () => {
+    if (to === 0) return;
+    if (!first) out.text(",");
+    first = false;
+    out.copy(bytes, from, to);
+    to = 0;
+  };
+  out.text("{");
+  for (const { start, end, position } of times) {
+    if (position >= 0 && !isKept(position)) flush();
+    else {
+      if (to === 0) from = start;
+      to = end;
+    }
   }
-  return times;
+  flush();
+  out.text("}");
 }

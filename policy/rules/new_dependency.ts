@@ -76,8 +76,9 @@ function added(
 ): Map<number, readonly string[]> {
   const found = new Map<number, readonly string[]>();
   const young = [...releases.keys()].filter((at) => {
-    const { publishedAt, dependencies } = releases[at];
-    return (publishedAt === null || publishedAt + recent > now) && (dependencies ?? []).length > 0;
+    const { publishedAt } = releases[at];
+    if (publishedAt !== null && publishedAt + recent <= now) return false;
+    return (releases[at].dependencies ?? []).length > 0;
   });
   const scheme = schemes.get(releases[0]?.ecosystem);
   if (young.length === 0 || scheme === undefined) return found;

@@ -71,6 +71,24 @@ Deno.test("without OSV the proxy judges by what was imported, replaced as a whol
   assert.equal(entries.length, 2, "nothing of the first import of npm is left");
 });
 
+Deno.test("what was imported of a package is looked up while its index is on its way", async () => {
+  await using npm = startNpmRegistry();
+  npm.publish({ name: "bad", version: "1.0.1" });
+  await using proxy = await testProxy({ upstreams: { npm: npm.url } });
+  const { indexes, publicSources } = proxy.deps;
+  const ecosystem = ECOSYSTEMS.find(({ id }) => id === "npm")!;
+  await using imported = await bulk(bad);
+  const store = new AdvisoryStore(proxy.kv);
+  await importAdvisories(imported.zip, { store, ecosystems: ECOSYSTEMS, now: proxy.clock.now });
+  const source = publicSources.get("npm")!;
+  const kept = await indexes.load(ecosystem, "bad", { source, purpose: "answer" });
+  assert.equal(proxy.advisories.peek(kept!.value), undefined);
+  proxy.advisories.expect("npm", "bad");
+  await proxy.advisories.settled();
+  const facts = proxy.advisories.peek(kept!.value);
+  assert.deepEqual(facts?.advisories.list.map(({ id }) => id), ["MAL-2026-1"]);
+});
+
 Deno.test("one record that cannot be read, and what was imported before stays", async () => {
   using kv = await Deno.openKv(":memory:");
   const store = new AdvisoryStore(kv);

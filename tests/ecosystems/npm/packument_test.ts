@@ -69,6 +69,31 @@ Deno.test("times of versions removed long ago stay, as upstream has them", () =>
   assert.equal(json.time["0.9.0"], "2019-01-01T00:00:00.000Z");
 });
 
+Deno.test("times are read wherever they stand and however their keys are written", () => {
+  const { time: _time, ...document } = packument(["1.0.0", "1.1.0", "1.2.0"]);
+  const time = `{"created":{"of":["nothing"]},"1.0.0":"2019-01-01T00:00:00.000Z",` +
+    `"1.\\u0031.0":"2020-02-02T00:00:00.000Z","1.0.0":"2021-01-01T00:00:00.000Z" ,` +
+    `"1.2.0":7,"modified":"2022-01-01T00:00:00.000Z"}`;
+  const index = read(`{"time":${time},${JSON.stringify(document).slice(1)}`, "pkg");
+  assert.deepEqual(
+    index.releases.map(({ publishedAt }) => publishedAt),
+    [Date.UTC(2021, 0, 1), Date.UTC(2020, 1, 2), null],
+  );
+  const times = (hidden: string[]) =>
+    render(index, "full", viewOf(index, new Set(hidden))).json.time;
+  const [created, modified] = [{ of: ["nothing"] }, "2022-01-01T00:00:00.000Z"];
+  const kept = "2021-01-01T00:00:00.000Z";
+  assert.deepEqual(times(["1.1.0"]), { created, "1.0.0": kept, "1.2.0": 7, modified });
+  assert.deepEqual(times(["1.1.0", "1.2.0"]), { created, "1.0.0": kept, modified });
+  assert.deepEqual(times(["1.0.0", "1.1.0"]), { created, "1.2.0": 7, modified });
+  const { json } = render(index, "abbreviated", viewOf(index, new Set()));
+  assert.equal(json.modified, modified);
+  for (const wrong of ["[]", "null", '"2020"', '{"1.0.0":"2020}', '{"1.0.0" "x"}']) {
+    const text = `{"time":${wrong},${JSON.stringify(document).slice(1)}`;
+    assert.throws(() => read(text, "pkg"), InvalidMetadata, wrong);
+  }
+});
+
 Deno.test("the abbreviated form has what installers read, and no more", () => {
   const document = packument(["1.0.0", "1.1.0"]);
   Object.assign(document.versions["1.0.0"], {
