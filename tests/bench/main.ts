@@ -24,8 +24,8 @@ import type { Row } from "./row.ts";
 
 /** Of a whole run. */
 const LIMIT_MS = 15 * 60_000;
-/** Of that, for rounds that the machine's host disturbed. */
-const PATIENCE_MS = 90_000;
+/** Of a point, for rounds that the machine's host disturbed. */
+const PATIENCE_MS = 10_000;
 /** In the order they are run: the last one makes do with the time that is left. */
 const POINTS: readonly Point[] = [
   warm,
@@ -43,12 +43,11 @@ const POINTS: readonly Point[] = [
 const options = readArguments(Deno.args);
 const folder = await Deno.makeTempDir({ prefix: "proxy-bench-" });
 const processes = new Processes();
-const patience = new Patience(PATIENCE_MS);
 for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, breakOff);
 try {
   const load = loadTool({ folder, own: options.ownLoad });
   const machine = describeMachine(load.name);
-  const bench: Bench = {
+  const bench: Omit<Bench, "patience"> = {
     folder,
     load,
     rounds: options.rounds,
@@ -60,24 +59,26 @@ try {
       nginx: versionOf("nginx", ["-v"]) !== null,
       verdaccio: versionOf("node", ["--version"]) === null ? null : await installVerdaccio(say),
     },
-    patience,
     processes,
     msLeft: () => LIMIT_MS - performance.now(),
     progress: say,
   };
   const rows: Row[] = [];
   let failed = false;
+  let again = 0;
   for (const point of POINTS.filter(({ number }) => options.only.includes(number))) {
     const begin = performance.now();
+    const patience = new Patience(PATIENCE_MS);
     try {
-      rows.push(...await point.run(bench));
+      rows.push(...await point.run({ ...bench, patience }));
     } catch (error) {
       failed = true;
       console.error(`point ${point.number} fails:`, error);
     }
+    again += patience.again;
     console.error(`point ${point.number}: ${((performance.now() - begin) / 1_000).toFixed(0)} s`);
   }
-  if (patience.again > 0) say(`${patience.again} rounds that the host disturbed were made again`);
+  if (again > 0) say(`${again} rounds that the host disturbed were made again`);
   rows.sort((a, b) => a.point - b.point);
   console.log(table(rows, POINTS.toSorted((a, b) => a.number - b.number)));
   // A run that lacks something does not replace one that has all.

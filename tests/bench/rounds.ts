@@ -4,9 +4,9 @@ import { stolenMs } from "./machine.ts";
 /** Rounds that are made even if there is no time for them. */
 const LEAST = 3;
 /** A round is disturbed from this share of its time on, of one core, that the host gave to others. */
-const DISTURBED = 0.05;
+const DISTURBED = 0.1;
 
-/** Milliseconds in which all points together may make disturbed rounds again. */
+/** Milliseconds in which a point may make disturbed rounds again. */
 export class Patience {
   #leftMs: number;
   /** Rounds that were made beyond their number. */
