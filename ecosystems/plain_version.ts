@@ -79,7 +79,7 @@ function identifiers(text: string, from: number): (string | number)[] | null {
 
 function digitsEnd(text: string, from: number): number {
   let at = from;
-  while (isDigit(text.charCodeAt(at))) at++;
+  while (at < text.length && isDigit(text.charCodeAt(at))) at++;
   return at;
 }
 
