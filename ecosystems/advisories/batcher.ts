@@ -2,8 +2,12 @@
 import type { RecordVersion } from "../../policy/store/advisory_pack.ts";
 import type { OsvQuery } from "./client.ts";
 
-/** How long the first of a batch waits for others. */
+/** A batch leaves when nobody has joined it for this long, */
 const WINDOW_MS = 5;
+/** or for this long while another is under way, since that keeps more from coming; */
+const BUSY_WINDOW_MS = 15;
+/** and at the latest after so many times that. */
+const LONGEST = 4;
 /** OSV takes twice as many. */
 const MAX_PACKAGES = 500;
 /** What arrives while these are under way becomes the next batch. */
@@ -21,7 +25,9 @@ export class Batcher {
   readonly #ask: Ask;
   readonly #waiting: Waiting[] = [];
   #running = 0;
-  #scheduled = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the batch leaves that the timer is for, on `performance.now()`'s clock. */
+  #latest = 0;
 
   constructor(ask: Ask) {
     this.#ask = ask;
@@ -35,12 +41,15 @@ export class Batcher {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0 || this.#running >= AT_ONCE) return;
-    this.#scheduled = true;
-    setTimeout(() => {
-      this.#scheduled = false;
+    if (this.#waiting.length === 0 || this.#running >= AT_ONCE) return;
+    const now = performance.now();
+    const window = this.#running === 0 ? WINDOW_MS : BUSY_WINDOW_MS;
+    if (this.#timer === undefined) this.#latest = now + window * LONGEST;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
       void this.#send(this.#waiting.splice(0, MAX_PACKAGES));
-    }, WINDOW_MS);
+    }, Math.min(window, this.#latest - now));
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {
