@@ -2,7 +2,7 @@
 import { KeyTable, Members, skipValue } from "./json_scan.ts";
 import type { Layout, TopMember, VersionSpan } from "./layout.ts";
 import type { VersionFacts } from "./manifest.ts";
-import { Writer } from "./writer.ts";
+import { KeptMembers, Writer } from "./writer.ts";
 
 /** Members that an installer reads: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md */
 const KEPT = new KeyTable([
@@ -80,30 +80,18 @@ function abbreviateVersion(
   const value = out.length;
   /** How far the address of the tarball moved. */
   let moved = 0;
-  /** Kept members that stand side by side are copied together: from here to there. */
-  let from = 0;
-  let to = 0;
-  let first = true;
-  const flush = () => {
-    if (to === 0) return;
-    if (!first) out.text(",");
-    first = false;
+  const kept = new KeptMembers(out, bytes, (from, to) => {
     if (span.tarballStart > from && span.tarballStart < to) moved = out.length - from;
-    out.copy(bytes, from, to);
-    to = 0;
-  };
+  });
   out.text("{");
   const members = new Members(bytes, span.value);
   while (members.next()) {
     members.end = skipValue(bytes, members.value);
-    if (KEPT.find(bytes, members.keyStart, members.keyEnd) === null) flush();
-    else {
-      if (to === 0) from = members.keyStart;
-      to = members.end;
-    }
+    if (KEPT.find(bytes, members.keyStart, members.keyEnd) === null) kept.flush();
+    else kept.keep(members.keyStart, members.end);
   }
-  flush();
-  if (facts.installScripts) out.copy(INSTALL_SCRIPT, first ? 1 : 0, INSTALL_SCRIPT.length);
+  kept.flush();
+  if (facts.installScripts) out.copy(INSTALL_SCRIPT, kept.isFirst ? 1 : 0, INSTALL_SCRIPT.length);
   out.text("}");
   const move = (position: number) => position === 0 ? 0 : position + moved;
   return {

@@ -1,7 +1,7 @@
 /** Cuts an answer out of a packument: versions let through, addresses of this proxy, tags that hold. */
 import type { Layout, TopMember } from "./layout.ts";
 import { visibleTags } from "./tags.ts";
-import { Writer } from "./writer.ts";
+import { KeptMembers, Writer } from "./writer.ts";
 
 export interface Cut {
   /** Whether the version at a position of `layout.versions` is let through. */
@@ -144,25 +144,12 @@ function keptVersions(layout: Layout, cut: Cut): Set<string> {
 
 /** Without the times of withheld versions; those of versions long removed stay, as upstream has them. */
 function writeTimes(out: Writer, { bytes, times }: Layout, { isKept }: Cut): void {
-  /** What is kept and not yet written; 0, 0: nothing. */
-  let from = 0;
-  let to = 0;
-  let first = true;
-  const flush = () => {
-    if (to === 0) return;
-    if (!first) out.text(",");
-    first = false;
-    out.copy(bytes, from, to);
-    to = 0;
-  };
+  const kept = new KeptMembers(out, bytes);
   out.text("{");
   for (const { start, end, position } of times) {
-    if (position >= 0 && !isKept(position)) flush();
-    else {
-      if (to === 0) from = start;
-      to = end;
-    }
+    if (position >= 0 && !isKept(position)) kept.flush();
+    else kept.keep(start, end);
   }
-  flush();
+  kept.flush();
   out.text("}");
 }

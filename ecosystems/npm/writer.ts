@@ -44,3 +44,34 @@ export class Writer {
     this.#bytes = grown;
   }
 }
+
+/** The members of an object that are kept; those that stand side by side are copied together, with what stands between them. */
+export class KeptMembers {
+  /** Nothing has been written. */
+  isFirst = true;
+  /** What is kept and not yet written; `to` 0: nothing. */
+  #from = 0;
+  #to = 0;
+
+  /** @param onCopy told what is about to be written where `out` ends */
+  constructor(
+    readonly out: Writer,
+    readonly bytes: Uint8Array,
+    readonly onCopy?: (from: number, to: number) => void,
+  ) {}
+
+  keep(start: number, end: number): void {
+    if (this.#to === 0) this.#from = start;
+    this.#to = end;
+  }
+
+  /** A member is left out, or there are no more. */
+  flush(): void {
+    if (this.#to === 0) return;
+    if (!this.isFirst) this.out.text(",");
+    this.isFirst = false;
+    this.onCopy?.(this.#from, this.#to);
+    this.out.copy(this.bytes, this.#from, this.#to);
+    this.#to = 0;
+  }
+}
