@@ -89,6 +89,30 @@ Deno.test("what was imported of a package is looked up while its index is on its
   assert.deepEqual(facts?.advisories.list.map(({ id }) => id), ["MAL-2026-1"]);
 });
 
+Deno.test("without OSV nothing is looked up of packages that nobody has asked for", async () => {
+  await using npm = startNpmRegistry();
+  for (const name of ["first", "second"]) npm.publish({ name, version: "1.0.0" });
+  npm.publish({ name: "whole", version: "1.0.0", dependencies: { first: "1", second: "1" } });
+  let looks = 0;
+  const counting = (kv: Deno.Kv) =>
+    new Proxy(kv, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          if (name === "get" && Array.isArray(args[0]) && args[0][0] === "advisory_bulk") looks++;
+          return value.apply(target, args);
+        };
+      },
+    });
+  await using proxy = await testProxy({ upstreams: { npm: npm.url }, wrapKv: counting });
+  for (const [name, expected] of [["whole", 1], ["first", 2]] as const) {
+    assert.equal((await proxy.fetch(`/npm/${name}`, { headers: NPM })).status, 200);
+    await proxy.advisories.settled();
+    assert.equal(looks, expected, name);
+  }
+});
+
 Deno.test("one record that cannot be read, and what was imported before stays", async () => {
   using kv = await Deno.openKv(":memory:");
   const store = new AdvisoryStore(kv);
