@@ -127,8 +127,9 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Pa
   if (skipSpace(bytes, top.end) !== bytes.length) {
     throw new InvalidMetadata(`Cannot read JSON at byte ${top.end}: expected the end`);
   }
-  const layout = { bytes, members, versions, tags, times: spansOf(times, positions) };
-  return { name, layout, facts, positions, ...publicationsOf(times, positions) };
+  const spans = spansOf(times, positions);
+  const layout = { bytes, members, versions, tags, times: spans };
+  return { name, layout, facts, positions, ...publicationsOf(times, spans, versions.length) };
 }
 
 function bom(bytes: Uint8Array): number {
@@ -189,15 +190,16 @@ function spansOf(times: readonly Time[], positions: ReadonlyMap<string, number>)
 /** What `time` says; of two that say something else the last counts, as it does for clients. */
 function publicationsOf(
   times: readonly Time[],
-  positions: ReadonlyMap<string, number>,
+  spans: readonly TimeSpan[],
+  versions: number,
 ): Pick<Packument, "published" | "modified"> {
-  const published = new Array<string | null>(positions.size).fill(null);
+  const published = new Array<string | null>(versions).fill(null);
   let modified: string | null = null;
-  for (const { key, text } of times) {
-    const position = positions.get(key);
-    if (position !== undefined) published[position] = text;
+  times.forEach(({ key, text }, i) => {
+    const { position } = spans[i];
+    if (position >= 0) published[position] = text;
     if (key === "modified") modified = text;
-  }
+  });
   return { published, modified };
 }
 
