@@ -22,7 +22,7 @@ import { table } from "./report.ts";
 import { Patience } from "./rounds.ts";
 import type { Row } from "./row.ts";
 
-/** Of a whole run, which takes less than a minute more: no further round begins after this. */
+/** Of a whole run, but for what has begun by then and the least number of rounds. */
 const LIMIT_MS = 14 * 60_000;
 /** Of a point, for rounds that the machine's host disturbed. */
 const PATIENCE_MS = 10_000;

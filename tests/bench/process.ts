@@ -76,7 +76,13 @@ export class Processes {
 
   /** For when the benchmark itself is stopped. */
   stopAll(): void {
-    for (const child of this.#running) child.kill("SIGTERM");
+    for (const child of this.#running) {
+      try {
+        child.kill("SIGTERM");
+      } catch {
+        // It ended a moment ago.
+      }
+    }
   }
 }
 

@@ -53,7 +53,7 @@ export async function inTurns<Name extends string, T>(
     const [since, before] = [performance.now(), stolenMs()];
     for (const contender of order) results.set(contender, await measure(contender, made.length));
     const ms = performance.now() - since;
-    const stolen = (stolenMs() - before) / ms;
+    const stolen = ms > 0 ? (stolenMs() - before) / ms : 0;
     if (stolen < DISTURBED) calm++;
     if (isAgain) patience?.spend(ms);
     made.push({ stolen, results });

@@ -4,7 +4,7 @@ import type { Bench, Point } from "../bench.ts";
 import { headersOf } from "../capture.ts";
 import type { Running } from "../process.ts";
 import { RawClient } from "../raw_client.ts";
-import { inTurns, median, medians } from "../rounds.ts";
+import { median } from "../rounds.ts";
 import { limitRow, type Row } from "../row.ts";
 import { World } from "../world.ts";
 
@@ -97,18 +97,14 @@ async function measureDocument(bench: Bench, kind: string): Promise<Record<strin
   await using world = await World.open(bench);
   const proxy = await warmProxy(world);
   const before = proxy.memory().now;
-  const turns = (rounds: number, measure: (round: number) => Promise<number>) =>
-    inTurns(["proxy"], { rounds, patience: bench.patience }, (_, round) => measure(round));
-  const first = await turns(3, async (round) => {
-    await fetchWhole(`${world.upstream.base}${kind}-${round}`);
-    return await ask(proxy, `npm/${kind}-${round}`);
-  });
-  const known = await turns(5, () => ask(proxy, `npm/${kind}-0`));
-  return {
-    first: medians(first, (ms) => ms).proxy,
-    known: medians(known, (ms) => ms).proxy,
-    MB: proxy.memory().peak - before,
-  };
+  const first: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    await fetchWhole(`${world.upstream.base}${kind}-${i}`);
+    first.push(await ask(proxy, `npm/${kind}-${i}`));
+  }
+  const known: number[] = [];
+  for (let i = 0; i < 5; i++) known.push(await ask(proxy, `npm/${kind}-2`));
+  return { first: median(first), known: median(known), MB: proxy.memory().peak - before };
 }
 
 async function measurePolicy(bench: Bench, entries: number): Promise<Record<string, number>> {
