@@ -199,6 +199,11 @@ export interface Ecosystem {
   readonly versions: VersionScheme;
   /** What OSV calls it (https://ossf.github.io/osv-schema/#affectedpackage-field); absent: it has no advisories. */
   readonly osv?: OsvNames;
+  /**
+   * User-Agents of clients that refuse a file which is not the one of its index.
+   * Whoever claims to be one goes without that check, and harms nobody else.
+   */
+  readonly verifyingClients: RegExp;
   /** First path segments that belong to it; the first is the one given to clients. */
   readonly mounts: readonly string[];
   /** Default of `UPSTREAM_<ID>`, a base address that ends in `/`. */

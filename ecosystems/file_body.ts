@@ -12,7 +12,7 @@ const PIECE = 256 * 1024;
 const MIN_PIECE = 1024;
 
 /**
- * A response's stream in large pieces.
+ * A response's stream in large pieces. It stays untouched until somebody reads.
  * @param length bytes it will likely have; null: not known
  * @param signal what the request was given
  */
@@ -20,18 +20,31 @@ export function streamPieces(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   { length, signal }: { length: number | null; signal: AbortSignal },
 ): Pieces {
-  const reader = stream.getReader({ mode: "byob" });
+  let opened: ReadableStreamBYOBReader | undefined;
+  const reader = () => opened ??= stream.getReader({ mode: "byob" });
   // Deno 2.9 does not abort a body whose Response has been collected as garbage.
-  signal.addEventListener("abort", () => void reader.cancel().catch(() => {}), { once: true });
+  signal.addEventListener("abort", () => void reader().cancel().catch(() => {}), { once: true });
   const piece = Math.max(MIN_PIECE, Math.min(length ?? PIECE, PIECE));
   return {
     async read() {
-      const { done, value } = await reader.read(new Uint8Array(piece));
+      const { done, value } = await reader().read(new Uint8Array(piece));
       signal.throwIfAborted();
       return done || value === undefined ? { done: true, value: undefined } : { done, value };
     },
-    cancel: (reason) => reader.cancel(reason),
+    cancel: (reason) => reader().cancel(reason),
   };
+}
+
+/** Pieces as a stream, for a runtime that cannot have the body itself. */
+export function streamOf(pieces: Pieces): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await pieces.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => pieces.cancel(reason),
+  }, { highWaterMark: 0 });
 }
 
 /** The body, bounded, with silence and failures turned into UpstreamErrors. */

@@ -26,6 +26,8 @@ export interface HttpOpened {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Pieces;
+  /** The same body as the runtime can send it on by itself; absent: it cannot. */
+  readonly stream?: ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
 type HttpRequest = Omit<HttpAsk, "limit">;

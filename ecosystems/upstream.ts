@@ -1,7 +1,7 @@
 /** The only fetch of registries: documents, files and small exchanges, each within bounds. */
 import type { Document, DocumentAddress, Source } from "./ecosystem.ts";
 import { UpstreamError } from "./errors.ts";
-import { guardedPieces, type Pieces, streamPieces } from "./file_body.ts";
+import { guardedPieces, type Pieces, streamOf, streamPieces } from "./file_body.ts";
 import { HostSlots } from "./host_slots.ts";
 import { type HttpAnswer, HttpClient, type HttpOpened } from "./http_client.ts";
 import {
@@ -36,7 +36,14 @@ export type DocumentAnswer =
   | { readonly kind: "missing" };
 
 export interface FileAnswer {
+  /** Its bytes, to be looked at: bounded, and with a deadline for silence. */
   readonly body: Pieces;
+  /**
+   * Its bytes in place of `body`, for the runtime to send without a look at
+   * them; how long that takes is between upstream and the client.
+   * @param sent settles when nothing more of them will be sent
+   */
+  untouched(sent: Promise<void>): ReadableStream<Uint8Array<ArrayBuffer>>;
   /** null: not stated, or the body comes inflated. */
   readonly length: number | null;
   readonly type: string | null;
@@ -129,8 +136,17 @@ export class Upstream {
       await leave();
       throw new UpstreamError("oversized", `Upstream's file is of ${length} bytes`);
     }
+    const body = guardedPieces(answer.body, { host, watch, maxBytes, end });
     return {
-      body: guardedPieces(answer.body, { host, watch, maxBytes, end }),
+      body,
+      untouched(sent) {
+        const { stream } = answer;
+        // A length that is not stated has to be looked after.
+        if (stream === undefined || length === null) return streamOf(body);
+        watch.end();
+        sent.then(end, end);
+        return stream;
+      },
       length,
       type: answer.headers.get("content-type"),
     };
@@ -198,11 +214,9 @@ async function fetchFile(
   const { status, headers, body } = await fetch(url, { ...ask, redirect: "manual" });
   const stated = Number(headers.get("content-length") ?? NaN);
   const length = Number.isSafeInteger(stated) ? stated : null;
-  return {
-    status,
-    headers,
-    body: body === null ? NOTHING : streamPieces(body, { length, signal: ask.signal }),
-  };
+  if (body === null) return { status, headers, body: NOTHING };
+  const pieces = streamPieces(body, { length, signal: ask.signal });
+  return { status, headers, body: pieces, stream: body };
 }
 
 const NOTHING: Pieces = {

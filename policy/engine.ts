@@ -53,6 +53,7 @@ export function compileDocument(document: PolicyDocument, options: CompileOption
     mode: document.mode,
     auth: document.auth,
     downloads: document.downloads,
+    verify: document.verify,
     onStoreFailure: document.on_store_failure,
     limits: compileLimits(document.limits),
     registries,

@@ -45,6 +45,7 @@ export function documentSchema(schemes: VersionSchemes) {
     mode: v.optional(choice("enforce", "audit"), "enforce"),
     auth: v.optional(choice("open", "identify", "token"), "open"),
     downloads: v.optional(choice("proxy", "redirect", "direct"), "proxy"),
+    verify: v.optional(choice("proxy", "client"), "proxy"),
     on_advisory_failure: v.optional(choice("deny", "allow", "stale"), "stale"),
     on_store_failure: v.optional(choice("deny", "allow"), "deny"),
     limits: v.optional(limitsSchema(), {}),

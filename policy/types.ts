@@ -229,6 +229,8 @@ export interface Policy {
   readonly mode: "enforce" | "audit";
   readonly auth: "open" | "identify" | "token";
   readonly downloads: "proxy" | "redirect" | "direct";
+  /** Who compares a file that comes through the proxy with its digest; `client`: clients that are known to. */
+  readonly verify: "proxy" | "client";
   /** Whether the policy goes on judging, and files go out without a record, while KV fails. */
   readonly onStoreFailure: "deny" | "allow";
   /** Requests that clients may send; null: any number. */

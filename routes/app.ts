@@ -252,7 +252,7 @@ function routeSubdomain(
 
 function registry(
   deps: Deps,
-  { identity, request, client, remember }: Asked,
+  { identity, arrival, request, client, remember }: Asked,
   { ecosystem, mount, path, bare = mount === "" }: {
     ecosystem: Ecosystem;
     mount: string;
@@ -277,6 +277,7 @@ function registry(
     client,
     mount: bare ? `${origin}${prefix}/` : `${origin}${prefix}/${mount}/`,
     body: () => readBody(request, { maxBytes: MAX_BODY }),
+    sent: () => arrival.sent(),
     remember,
   });
 }

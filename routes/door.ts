@@ -19,6 +19,8 @@ const SIMULATE_COST = 200;
 
 export interface Connection {
   readonly remoteAddr: Deno.Addr;
+  /** Settles when nothing more of the answer will be sent. */
+  readonly completed?: Promise<void>;
 }
 
 /** A request, and where it comes from. */
@@ -26,6 +28,8 @@ export interface Arrival {
   readonly request: Request;
   /** `""` where the transport has none; asked of the runtime only when it is wanted. */
   readonly ip: string;
+  /** Resolves when nothing more of its answer will be sent: Deno 2.9 does not say whether all was. */
+  sent(): Promise<void>;
 }
 
 type DoorDeps = Pick<Deps, "settings" | "throttle" | "policies" | "tokens">;
@@ -38,7 +42,7 @@ export function arrivalOf(
 ): Arrival {
   if (!trustProxy) return new Direct(request, connection);
   const said = readForwarded(request.headers, remoteOf(connection), trustProxy);
-  return { request: asSent(request, said), ip: said.ip };
+  return { request: asSent(request, said), ip: said.ip, sent: () => sentOver(connection) };
 }
 
 /**
@@ -55,6 +59,15 @@ class Direct implements Arrival {
   get ip(): string {
     return remoteOf(this.#connection);
   }
+
+  sent(): Promise<void> {
+    return sentOver(this.#connection);
+  }
+}
+
+/** Where nobody says when, at once. */
+function sentOver(connection: Connection | undefined): Promise<void> {
+  return connection?.completed?.catch(() => {}) ?? Promise.resolve();
 }
 
 function remoteOf(connection: Connection | undefined): string {

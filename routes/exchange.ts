@@ -28,6 +28,8 @@ export interface Exchange {
   /** Absolute address of the mount; ends in `/`. */
   readonly mount: string;
   readonly body: () => Promise<Uint8Array<ArrayBuffer>>;
+  /** Resolves when nothing more of its answer will be sent. */
+  readonly sent: () => Promise<void>;
   /** Told how it was answered from memory; absent: the request is one of a kind. */
   readonly remember?: (repeat: Repeat) => void;
 }

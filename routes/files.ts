@@ -1,6 +1,7 @@
 /** A file: found through its index, judged, streamed, verified, recorded. */
 import type { FileTarget, Index, Located, Source } from "../ecosystems/ecosystem.ts";
 import type { Kept } from "../ecosystems/revalidated.ts";
+import type { FileAnswer } from "../ecosystems/upstream.ts";
 import { type Passed, passedOf, verified } from "../ecosystems/verified.ts";
 import { purl } from "../policy/purl.ts";
 import type { Judgement, RecordInput } from "../policy/types.ts";
@@ -81,8 +82,8 @@ async function stream(
     await finish(passedOf(file.digest, body.length));
     return body.respond(headers);
   }
-  const origins = await deps.indexes.origins(exchange.ecosystem, source);
-  const upstream = await deps.upstream.file(source, file.url, { origins });
+  if (isLeftToClient(exchange, located)) return await handOver(deps, exchange, { found, record });
+  const upstream = await ask(deps, exchange, found);
   if (upstream === null) return missing(exchange, kept.value.name);
   const headers = headersOf(found, upstream);
   if (exchange.method === "HEAD") {
@@ -105,6 +106,49 @@ async function stream(
       }),
   });
   return new Response(body, { headers });
+}
+
+function isLeftToClient(
+  { policy, method, ecosystem, request }: Exchange,
+  { file }: Located,
+): boolean {
+  if (policy.verify !== "client" || method !== "GET" || file.digest === null) return false;
+  return ecosystem.verifyingClients.test(request.headers.get("user-agent") ?? "");
+}
+
+/**
+ * What upstream sends goes to the client untouched, who compares it with the
+ * index's digest. It is recorded while upstream is being asked, so that nothing
+ * waits between the two.
+ */
+async function handOver(
+  deps: Deps,
+  exchange: Exchange,
+  { found, record }: { found: Found; record: RecordInput },
+): Promise<Response> {
+  const { kept, located } = found;
+  const bytes = located.file.size ?? 0;
+  const stored = store(deps, exchange, { located, record: { ...record, bytes } });
+  stored.catch(() => {}); // waited for below, unless upstream fails first
+  const upstream = await ask(deps, exchange, found);
+  if (upstream === null) return missing(exchange, kept.value.name);
+  try {
+    await stored;
+  } catch (error) {
+    await upstream.body.cancel();
+    throw error;
+  }
+  const body = upstream.untouched(exchange.sent());
+  return new Response(body, { headers: headersOf(found, upstream) });
+}
+
+async function ask(
+  deps: Deps,
+  { ecosystem }: Exchange,
+  { source, located }: Found,
+): Promise<FileAnswer | null> {
+  const origins = await deps.indexes.origins(ecosystem, source);
+  return await deps.upstream.file(source, located.file.url, { origins });
 }
 
 function headersOf(

@@ -68,7 +68,7 @@ function refuseName(deps: Deps, asked: Asked, error: NameRefused): Response {
 
 /** Named one by one: what is worked out when asked for stays so. */
 function withPolicy(asked: Asked, policy: Policy): Exchange {
-  const { ecosystem, request, method, identity, client, mount, body, remember } = asked;
+  const { ecosystem, request, method, identity, client, mount, body, sent, remember } = asked;
   const { before } = identity;
   return {
     ecosystem,
@@ -78,6 +78,7 @@ function withPolicy(asked: Asked, policy: Policy): Exchange {
     client,
     mount,
     body,
+    sent,
     remember,
     policy: before === null ? policy : policy.asOf(before),
   };

@@ -12,6 +12,7 @@ export const cargo: Ecosystem = {
   title: "cargo",
   versions: cargoVersions,
   osv: { ecosystem: "crates.io" },
+  verifyingClients: /^cargo\//,
   mounts: ["cargo", "cargo-rs", "cargofiles"],
   defaultUpstream: () => "https://index.crates.io/",
   match: matchCargo,

@@ -12,6 +12,8 @@ export const npm: Ecosystem = {
   title: "npm",
   versions: npmVersions,
   osv: { ecosystem: "npm" },
+  // Not yarn 4: what it downloads first is what it compares with later.
+  verifyingClients: /^(?:npm|pnpm|yarn\/1\.|Bun|Deno)\b/,
   mounts: ["npm", "npmfiles"],
   errorsAsJson: true,
   /** Loaded where it is wanted, to keep cold starts short. */

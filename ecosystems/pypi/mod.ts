@@ -15,6 +15,7 @@ export const pypi: Ecosystem = {
     ecosystem: "PyPI",
     name: (spelled) => pypiVersions.normalizeName(spelled) ?? spelled,
   },
+  verifyingClients: /^pip\//,
   mounts: ["pypi", "files"],
   defaultUpstream: () => DEFAULT_INDEX,
   upstreamBase: simpleIndex,

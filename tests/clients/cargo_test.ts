@@ -140,6 +140,18 @@ test("sends its token for index and crates, and gets nothing without", async (wo
   assert.deepEqual(users, ["bob", "bob"]);
 }, { policies: { acme: { auth: "token" } } });
 
+test("compares a file with its index itself, with `verify: client` too", async (world) => {
+  const { files } = world.registry;
+  files.fault(/leaf\/0\.2\.0/, { kind: "body", body: "another file" });
+  const project = await world.project(sparse(world.base), "1");
+  assertRefused(await project.cargo("fetch"), [
+    "failed to verify the checksum of `leaf v0.2.0",
+  ]);
+  assert.ok(!world.proxy.lines.some(({ event }) => event === "broken"));
+  files.mend();
+  assertDone(await project.cargo("fetch"));
+}, { policy: { verify: "client" } });
+
 test("searches and shows crates by their names", async (world) => {
   const project = await world.project(sparse(world.base), "1");
   const search = await project.cargo("search", "--registry", "proxy", "kettle");

@@ -25,6 +25,8 @@ export interface NpmClient {
   readonly unguarded?: Files;
   /** What is printed of `whistle@1.1.0`, pinned and withheld; `base` has no slash at its end. */
   readonly pinned: (base: string) => readonly string[];
+  /** What is printed of a file that is not the one of its index; null: it is installed. */
+  readonly mismatch: readonly string[] | null;
   /** What is printed of its file, when a lockfile names it. */
   readonly file: (base: string) => readonly string[];
 }
@@ -44,6 +46,7 @@ export const NPM_CLIENTS: readonly NpmClient[] = [
     add: (spec) => ["install", spec],
     frozen: ["ci"],
     lockfile: "package-lock.json",
+    mismatch: ["code EINTEGRITY", "integrity checksum failed when using sha512"],
     pinned: (base) => [
       "code E403",
       "Could not download whistle@1.1.0 due to policy violations:",
@@ -65,6 +68,7 @@ export const NPM_CLIENTS: readonly NpmClient[] = [
     frozen: ["install", "--frozen-lockfile"],
     lockfile: "pnpm-lock.yaml",
     unguarded: { "pnpm-workspace.yaml": "minimumReleaseAge: 0\n" },
+    mismatch: ["ERR_PNPM_TARBALL_INTEGRITY"],
     pinned: (base) => [
       "ERR_PNPM_NO_MATCHING_VERSION",
       `No matching version found for whistle@1.1.0 while fetching it from ${base}/npm/`,
@@ -81,6 +85,7 @@ export const NPM_CLIENTS: readonly NpmClient[] = [
     add: (spec) => ["add", "--non-interactive", spec],
     frozen: ["install", "--non-interactive", "--frozen-lockfile"],
     lockfile: "yarn.lock",
+    mismatch: ['Integrity check failed for "@pottery/cup"'],
     pinned: () => [`Couldn't find any versions for "whistle" that matches "1.1.0"`],
     file: (base) => [`${base}/npm/whistle/-/whistle-1.1.0.tgz: Request failed "403 Forbidden"`],
   },
@@ -91,6 +96,7 @@ export const NPM_CLIENTS: readonly NpmClient[] = [
     add: (spec) => ["add", spec],
     frozen: ["install", "--immutable"],
     lockfile: "yarn.lock",
+    mismatch: null,
     pinned: () => ["whistle@npm:1.1.0: No candidates found"],
     file: (base) => [
       "Response Code: 403 (Forbidden)",
@@ -105,6 +111,7 @@ export const NPM_CLIENTS: readonly NpmClient[] = [
     add: (spec) => ["add", spec],
     frozen: ["install", "--frozen-lockfile"],
     lockfile: "bun.lock",
+    mismatch: ["Integrity check failed for tarball: @pottery/cup"],
     pinned: () => [
       'No version matching "1.1.0" found for specifier "whistle" (but package exists)',
       "whistle@1.1.0 failed to resolve",
@@ -119,6 +126,7 @@ export const NPM_CLIENTS: readonly NpmClient[] = [
     add: (spec) => ["add", `npm:${spec}`],
     frozen: ["install", "--frozen"],
     lockfile: "deno.lock",
+    mismatch: ["Tarball checksum did not match what was provided by npm registry"],
     pinned: () => ["Could not find npm package 'whistle' matching '1.1.0'"],
     file: (base) => [
       "Bad response: 403",

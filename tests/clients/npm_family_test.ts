@@ -127,6 +127,31 @@ for (const client of NPM_CLIENTS) {
     assert.deepEqual([...new Set(records.map(({ purl }) => purl))].sort(), TREE);
   }, { policy: { downloads: "redirect" } });
 
+  const itself = client.mismatch === null ? "does not compare" : "compares";
+  test(
+    `${itself} a file with its index, and gets no other with \`verify: client\` either`,
+    async (world) => {
+      const { registry, base, proxy } = world;
+      const { tarball } = registry.publish({ name: "other", version: "9.0.0" });
+      registry.fault(/cup-1\.0\.0\.tgz$/, { kind: "body", body: tarball });
+      // npm and pnpm try again after ten seconds and a minute.
+      const once = { npm_config_fetch_retries: "0", pnpm_config_fetch_retries: "0" };
+      const direct = await world.project(registry.url, { files: client.unguarded });
+      const taken = await direct.add("@pottery/cup@1.0.0", once);
+      if (client.mismatch === null) assertDone(taken);
+      else assertRefused(taken, client.mismatch);
+
+      const project = await world.project(`${base}/npm/`);
+      assertRefused(await project.add("@pottery/cup@1.0.0", once), client.mismatch ?? []);
+      const broken = proxy.lines.some(({ event }) => event === "broken");
+      assert.equal(broken, client.mismatch === null, "the proxy compares for those who do not");
+      registry.mend();
+      assertDone(await project.add("@pottery/cup@1.0.0", once));
+      assert.equal(load(project, "@pottery/cup"), "@pottery/cup@1.0.0");
+    },
+    { policy: { verify: "client" } },
+  );
+
   test("installs a package named like a page of the proxy from the root", async (world) => {
     world.registry.publish({ name: "health", version: "1.0.0" });
     const project = await world.project(`${world.base}/`);

@@ -19,7 +19,7 @@ export interface NpmWorld extends AsyncDisposable {
 }
 
 export interface Project extends Workspace {
-  add(spec: string): Promise<RunResult>;
+  add(spec: string, env?: Readonly<Record<string, string>>): Promise<RunResult>;
   frozen(): Promise<RunResult>;
 }
 
@@ -40,7 +40,7 @@ export async function npmWorld(client: NpmClient, options: ProxyOptions = {}): P
       for (const [path, text] of Object.entries(all)) await workspace.write(path, text);
       return {
         ...workspace,
-        add: (spec) => workspace.run([...client.command, ...client.add(spec)]),
+        add: (spec, env) => workspace.run([...client.command, ...client.add(spec)], env),
         frozen: () => workspace.run([...client.command, ...client.frozen]),
       };
     },

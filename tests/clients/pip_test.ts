@@ -107,6 +107,16 @@ test("with --require-hashes installs old releases", async (world) => {
   assert.equal((await world.proxy.installs()).length, 2);
 });
 
+test("compares a file with its index itself, with `verify: client` too", async (world) => {
+  world.registry.publish({ name: "saucer", version: "1.0", tamper: true });
+  const project = await world.project();
+  assertRefused(await world.install(project, ...index(world.base), "saucer"), [
+    "THESE PACKAGES DO NOT MATCH THE HASHES",
+  ]);
+  assert.ok(!world.proxy.lines.some(({ event }) => event === "broken"));
+  assertDone(await world.install(project, ...index(world.base), "tea-leaf"));
+}, { policy: { verify: "client" } });
+
 test("builds from a source archive", async (world) => {
   world.registry.publish({ name: "saucer", version: "1.0", files: ["sdist"] });
   world.registry.publish({ name: "saucer", version: "1.1", files: ["sdist"], uploadedAt: YOUNG });

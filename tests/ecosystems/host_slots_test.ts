@@ -106,3 +106,35 @@ Deno.test("a file that nobody reads on keeps nobody waiting for longer than the 
     while (!(await left?.body.read())?.done);
   }, { fault: "timeout" });
 });
+
+Deno.test("a file that nobody looks at has its slot until it is sent, or the client has gone", async () => {
+  await using server = serveRegistry(() => ({ body: "x".repeat(1_000), type: "a/b" }));
+  const upstream = new Upstream({ limits: { filesAtOnce: 1, queueMs: 5_000 } });
+  const source = sourceOf(server.url);
+  for (const isSent of [true, false]) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const file = await upstream.file(source, `${server.url}a`);
+    const text = new Response(file?.untouched(promise)).text();
+    let came = false;
+    const next = upstream.file(source, `${server.url}b`).finally(() => came = true);
+    assert.equal((await text).length, 1_000);
+    assert.equal(came, false);
+    if (isSent) resolve();
+    else reject(new TypeError("gone"));
+    await (await next)?.body.cancel();
+  }
+});
+
+Deno.test("a file of a length that is not stated is looked at, since it has a bound", async () => {
+  const pieces = () => ReadableStream.from(Array.from({ length: 9 }, () => new Uint8Array(1_000)));
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response(pieces()),
+  );
+  const url = `http://127.0.0.1:${server.addr.port}/`;
+  const upstream = new Upstream({ limits: { fileBytes: 4_000 } });
+  const file = await upstream.file(sourceOf(url), `${url}a`);
+  const body = new Response(file?.untouched(Promise.resolve())).bytes();
+  await assert.rejects(body, { fault: "oversized" });
+  await server.shutdown();
+});

@@ -7,6 +7,7 @@ export const POLICY: Policy = {
   mode: "enforce",
   auth: "open",
   downloads: "proxy",
+  verify: "proxy",
   onStoreFailure: "deny",
   limits: { token: null, user: null, address: null },
   registries: [],

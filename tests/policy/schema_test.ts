@@ -26,6 +26,7 @@ Deno.test("the empty document is the one that an installation starts with", () =
     mode: "enforce",
     auth: "open",
     downloads: "proxy",
+    verify: "proxy",
     on_advisory_failure: "stale",
     rules: {
       block: { level: "deny", entries: [] },
