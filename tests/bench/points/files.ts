@@ -1,4 +1,5 @@
 /** 4. Files, judged, verified and recorded, against a proxy that only passes the body on. */
+import { setPolicy } from "../admin_client.ts";
 import type { Bench, Point } from "../bench.ts";
 import type { Running } from "../process.ts";
 import { RawClient } from "../raw_client.ts";
@@ -24,15 +25,13 @@ interface Kind {
   ): Promise<{ readonly proxy: string; readonly upstream: string }>;
 }
 
+const npmPaths: Kind["paths"] = (_proxy, name) => {
+  const upstream = `${name}/-/${name}-1.0.3.tgz`;
+  return Promise.resolve({ proxy: `npm/${upstream}`, upstream });
+};
+
 const KINDS: readonly Kind[] = [
-  {
-    label: "npm, SHA-512",
-    atLeast: 0.5,
-    paths: (_proxy, name) => {
-      const upstream = `${name}/-/${name}-1.0.3.tgz`;
-      return Promise.resolve({ proxy: `npm/${upstream}`, upstream });
-    },
-  },
+  { label: "npm, SHA-512", atLeast: 0.5, paths: npmPaths },
   {
     label: "PyPI, SHA-256",
     atLeast: 0.7,
@@ -46,6 +45,14 @@ const KINDS: readonly Kind[] = [
     },
   },
 ];
+
+const NPM = { "user-agent": "npm/12.0.0 node/v24.0.0 linux x64" };
+/** Nothing is hashed: what is left is judging and recording. */
+const UNTOUCHED: Kind = {
+  label: "npm, left to the client to verify",
+  atLeast: 0.95,
+  paths: npmPaths,
+};
 
 export const files: Point = {
   number: 4,
@@ -62,6 +69,9 @@ export const files: Point = {
         );
       }
     }
+    await using world = await World.open(bench);
+    const open = await opener(world, UNTOUCHED, { verify: "client" });
+    rows.push(...await measureThroughput(bench, UNTOUCHED, await open(LARGE), NPM));
     return rows;
   },
 };
@@ -70,8 +80,13 @@ export const files: Point = {
 type Urls = Readonly<Record<string, string>>;
 
 /** Finds a file at both contenders, and checks that it is the same. */
-async function opener(world: World, kind: Kind): Promise<(name: string) => Promise<Urls>> {
+async function opener(
+  world: World,
+  kind: Kind,
+  policy?: unknown,
+): Promise<(name: string) => Promise<Urls>> {
   const proxy = await world.proxy();
+  if (policy !== undefined) await setPolicy(proxy, policy);
   const streamed = await world.floor("streamed");
   return async (name) => {
     const paths = await kind.paths(proxy, name);
@@ -95,13 +110,19 @@ async function opener(world: World, kind: Kind): Promise<(name: string) => Promi
   };
 }
 
-async function measureThroughput(bench: Bench, kind: Kind, urls: Urls): Promise<Row[]> {
+async function measureThroughput(
+  bench: Bench,
+  kind: Kind,
+  urls: Urls,
+  headers?: Readonly<Record<string, string>>,
+): Promise<Row[]> {
   const rows: Row[] = [];
   for (const connections of [1, 8]) {
     const results = await inTurns(
       Object.keys(urls),
       bench,
-      (contender) => bench.load.run({ urls: [urls[contender]], connections, seconds: 1.5 }),
+      (contender) =>
+        bench.load.run({ urls: [urls[contender]], headers, connections, seconds: 1.5 }),
     );
     const what = `${kind.label}, 10 MB, ${connections} at a time`;
     const values = medians(results, (one) => one.bytesPerSecond / MEGABYTE);
