@@ -8,6 +8,7 @@ import { InvalidMetadata } from "../errors.ts";
 import { isRecord } from "../json.ts";
 import { KeyTable, Members, parseSlice, skipSpace, skipValue, stringAt } from "./json_scan.ts";
 import { readManifest, type VersionFacts } from "./manifest.ts";
+import { readTimes, scanTimes, type TimeMember, type Times, type TimeSpan } from "./times.ts";
 
 /** A member of an object: its key with quotes, up to the end of its value. */
 export interface Span {
@@ -26,14 +27,6 @@ export interface VersionSpan extends Span {
    * (`<registry>/<name>/-/<file>`, nothing escaped); 0: it has another form.
    */
   readonly tailStart: number;
-}
-
-/** A member of `time`, in the document's order. */
-export interface TimeSpan {
-  readonly start: number;
-  readonly end: number;
-  /** Of the version in `versions`; -1: it is of none that is left. */
-  readonly position: number;
 }
 
 /** A top-level member, in the document's order. */
@@ -77,20 +70,14 @@ export class PackedLayout implements Layout {
   }
 }
 
-export interface Packument {
+export interface Packument extends Pick<Times, "published" | "modified"> {
   readonly name: string | null;
   readonly layout: Layout;
   /** Parallel to `layout.versions`. */
   readonly facts: readonly VersionFacts[];
-  /** Parallel to `layout.versions`: what `time` says of each; null: no text. */
-  readonly published: readonly (string | null)[];
   /** By version, into `layout.versions`. */
   readonly positions: ReadonlyMap<string, number>;
-  /** When anything changed, as `time` says; null: no text. */
-  readonly modified: string | null;
 }
-
-const QUOTE = 0x22;
 
 const TOP = new KeyTable(["name", "versions", "time", "dist-tags", "policyRestrictions"]);
 
@@ -107,7 +94,7 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Pa
   const prefix = new TextEncoder().encode(usual);
   let name: string | null = null;
   let tags: Record<string, string> = {};
-  let times: readonly Time[] = [];
+  let found: readonly TimeMember[] = [];
   const top = new Members(bytes, skipSpace(bytes, bom(bytes)));
   while (top.next()) {
     const { keyStart: start, keyEnd, value } = top;
@@ -117,7 +104,7 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Pa
     let end: number;
     if (key === "versions") {
       end = readVersions(bytes, value, { versions, facts, positions, prefix });
-    } else if (key === "time") ({ times, end } = readTimes(bytes, value));
+    } else if (key === "time") ({ found, end } = scanTimes(bytes, value));
     else end = skipValue(bytes, value);
     if (key === "name") name = stringAt(bytes, value, end);
     if (key === "dist-tags") tags = readTags(parseSlice(bytes, value, end));
@@ -127,9 +114,9 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Pa
   if (skipSpace(bytes, top.end) !== bytes.length) {
     throw new InvalidMetadata(`Cannot read JSON at byte ${top.end}: expected the end`);
   }
-  const spans = spansOf(times, positions);
-  const layout = { bytes, members, versions, tags, times: spans };
-  return { name, layout, facts, positions, ...publicationsOf(times, spans, versions.length) };
+  const { times, published, modified } = readTimes(bytes, found, { versions, positions });
+  const layout = { bytes, members, versions, tags, times };
+  return { name, layout, facts, positions, published, modified };
 }
 
 function bom(bytes: Uint8Array): number {
@@ -160,47 +147,6 @@ function readVersions(
     members.end = end;
   }
   return members.end;
-}
-
-/** A member of `time` as it is read. */
-interface Time {
-  readonly key: string;
-  readonly start: number;
-  readonly end: number;
-  /** null: the value is no text. */
-  readonly text: string | null;
-}
-
-function readTimes(bytes: Uint8Array, at: number): { times: Time[]; end: number } {
-  const times: Time[] = [];
-  const members = new Members(bytes, at);
-  while (members.next()) {
-    const { keyStart: start, keyEnd, value } = members;
-    const end = members.end = skipValue(bytes, value);
-    const text = bytes[value] === QUOTE ? stringAt(bytes, value, end) : null;
-    times.push({ key: stringAt(bytes, start, keyEnd), start, end, text });
-  }
-  return { times, end: members.end };
-}
-
-function spansOf(times: readonly Time[], positions: ReadonlyMap<string, number>): TimeSpan[] {
-  return times.map(({ key, start, end }) => ({ start, end, position: positions.get(key) ?? -1 }));
-}
-
-/** What `time` says; of two that say something else the last counts, as it does for clients. */
-function publicationsOf(
-  times: readonly Time[],
-  spans: readonly TimeSpan[],
-  versions: number,
-): Pick<Packument, "published" | "modified"> {
-  const published = new Array<string | null>(versions).fill(null);
-  let modified: string | null = null;
-  times.forEach(({ key, text }, i) => {
-    const { position } = spans[i];
-    if (position >= 0) published[position] = text;
-    if (key === "modified") modified = text;
-  });
-  return { published, modified };
 }
 
 /** Where a plain file name follows the usual prefix and ends the address; 0: it does not. */

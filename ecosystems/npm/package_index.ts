@@ -123,7 +123,7 @@ class PackageIndex implements Index {
     this.releases = layout.versions.map(({ version, value }, position) => {
       const { trust, installScripts } = facts[position];
       return new NpmRelease(name, version, {
-        publishedAt: publishTime(published[position]),
+        publishedAt: published[position],
         trust,
         installScripts,
         file: () => this.#file(position),
@@ -288,13 +288,4 @@ class PackageIndex implements Index {
     if (latest !== undefined) return latest;
     return this.#newestFirst(this.releases.map((_, position) => position))[0];
   }
-}
-
-/** RFC 3339 only: what else Date.parse takes would be a guess. */
-const TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)$/;
-
-function publishTime(value: string | null): number | null {
-  if (value === null || !TIME.test(value)) return null;
-  const time = Date.parse(value);
-  return Number.isNaN(time) ? null : time;
 }

@@ -38,6 +38,72 @@ Deno.test("a publish time is an RFC 3339 instant, or unknown", () => {
   }
 });
 
+Deno.test("a publish time written the usual way is read as Date.parse reads it", () => {
+  const published = (time: string) => index({}, { time }).releases[0].publishedAt;
+  const usual = "2024-02-28T23:59:59.999Z";
+  const digits = [...usual.matchAll(/\d/g)].map(({ index }) => index);
+  const others = digits.flatMap((at) =>
+    ["0", "1", "2", "3", "6", "9", ":", "/", "x"].map((byte) =>
+      usual.slice(0, at) + byte + usual.slice(at + 1)
+    )
+  );
+  const marks = [4, 7, 10, 13, 16, 19, 23].map((at) =>
+    usual.slice(0, at) + "_" + usual.slice(at + 1)
+  );
+  const days = ["00", "29", "30", "31", "32"].flatMap((day) =>
+    ["01", "02", "04", "12", "13"].map((month) => `2023-${month}-${day}T00:00:00.000Z`)
+  );
+  const years = ["0000", "0001", "0099", "0100", "1969", "1970", "9999"].map((year) =>
+    `${year}-01-01T00:00:00.000Z`
+  );
+  const odd = ["2024-02-28T24:00:00.000Z", "2024-02-28 23:59:59.999Z", "2024-02-28T23:59:59.9999Z"];
+  const looks = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
+  for (const text of [usual, ...others, ...marks, ...days, ...years, ...odd]) {
+    const wanted = looks.test(text) ? Date.parse(text) : NaN;
+    assert.equal(published(text), Number.isNaN(wanted) ? null : wanted, text);
+  }
+});
+
+Deno.test("times are of their versions in whatever order they stand", () => {
+  const at = (minute: number) => new Date(Date.UTC(2024, 0, 1, 0, minute)).toISOString();
+  const versions = ["1.0.0", "1.0.1", "1.0.10", "1.1.0", "2.0.0", "10.0.0"];
+  const orders = [
+    versions,
+    versions.toReversed(),
+    ["1.0.10", "1.0.1", "2.0.0", "10.0.0", "1.1.0", "1.0.0"],
+    [
+      "0.9.0",
+      "1.0.0",
+      "created",
+      "1.0.1",
+      "1.0.10",
+      "modified",
+      "1.1.0",
+      "2.0.0",
+      "10.0.0",
+      "11.0.0",
+    ],
+    ["1.0.1", "2.0.0"],
+  ];
+  for (const order of orders) {
+    const time = Object.fromEntries(order.map((key, minute) => [key, at(minute)]));
+    const parts = [{ versions: Object.fromEntries(versions.map((key) => [key, {}])) }, { time }];
+    for (const [first, second] of [parts, parts.toReversed()]) {
+      const { releases } = read({ name: "pkg", ...first, ...second }, "pkg");
+      for (const { version, publishedAt } of releases) {
+        const minute = order.indexOf(version);
+        assert.equal(publishedAt, minute < 0 ? null : Date.parse(at(minute)), version);
+      }
+    }
+  }
+  const twice =
+    `{"versions":{"1.0.0":{},"1.0.1":{}},"time":{"1.0.0":"${at(1)}","1.0.1":"${at(2)}",` +
+    `"1.0.0":"${at(3)}","1.0.1":7}}`;
+  const [first, second] = read(twice, "pkg").releases;
+  assert.equal(first.publishedAt, Date.parse(at(3)), "of two the last counts");
+  assert.equal(second.publishedAt, null);
+});
+
 Deno.test("install scripts are found whatever form states them", () => {
   const runs = (manifest: object) => index(manifest).releases[0].installScripts;
   assert.equal(runs({}), false);
