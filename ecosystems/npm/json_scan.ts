@@ -234,10 +234,13 @@ const MAX_SHORT = 32;
 
 /** Names of members, found by their bytes without making a string of each key. */
 export class KeyTable<Key extends string> {
+  readonly #keys: readonly Key[];
   /** By length, up to the longest; reading behind an array's end would cost more than the comparison. */
   readonly #byLength: readonly { readonly key: Key; readonly bytes: Uint8Array }[][];
 
+  /** @param keys at most 31 */
   constructor(keys: readonly Key[]) {
+    this.#keys = keys;
     const names = keys.map((key) => ({ key, bytes: new TextEncoder().encode(key) }));
     const longest = Math.max(...names.map(({ bytes }) => bytes.length));
     this.#byLength = Array.from(
@@ -264,8 +267,13 @@ export class KeyTable<Key extends string> {
     return null;
   }
 
+  /** A bit for each key, to remember which were found. */
+  bitOf(key: Key): number {
+    return 1 << this.#keys.indexOf(key);
+  }
+
   #named(text: string): Key | null {
-    return this.#byLength.flat().find((entry) => entry.key === text)?.key ?? null;
+    return this.#keys.find((key) => key === text) ?? null;
   }
 }
 
