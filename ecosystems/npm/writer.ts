@@ -26,7 +26,8 @@ export class Writer {
   copy(bytes: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start);
     const into = this.#bytes;
-    if (end - start > SHORT) into.set(bytes.subarray(start, end), this.length);
+    if (end - start === bytes.length) into.set(bytes, this.length);
+    else if (end - start > SHORT) into.set(bytes.subarray(start, end), this.length);
     else for (let i = start, at = this.length; i < end; i++, at++) into[at] = bytes[i];
     this.length += end - start;
   }

@@ -66,6 +66,8 @@ interface Scope {
 }
 
 function findDowngrades(releases: readonly Release[], scope: Scope): ReleaseCheck {
+  // Nothing is weaker than nothing, which is all that most packages have.
+  if (!releases.some(({ trust }) => trust !== null && RANKS[trust] > 0)) return () => null;
   const dated = releases.flatMap((release, position) =>
     isDated(release) ? [{ release, position }] : []
   );
