@@ -25,7 +25,7 @@ import type { Row } from "./row.ts";
 /** Of a whole run, but for what has begun by then and the least number of rounds. */
 const LIMIT_MS = 14 * 60_000;
 /** Of a point, for rounds that the machine's host disturbed. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 7_000;
 /** In the order they are run: the last one makes do with the time that is left. */
 const POINTS: readonly Point[] = [
   warm,

@@ -122,7 +122,7 @@ async function measureThroughput(
       Object.keys(urls),
       bench,
       (contender) =>
-        bench.load.run({ urls: [urls[contender]], headers, connections, seconds: 1.5 }),
+        bench.load.run({ urls: [urls[contender]], headers, connections, seconds: 1.2 }),
     );
     const what = `${kind.label}, 10 MB, ${connections} at a time`;
     const values = medians(results, (one) => one.bytesPerSecond / MEGABYTE);
