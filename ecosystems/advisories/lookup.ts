@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { recent } from "../../policy/recent.ts";
 import type { AdvisoryAnswer } from "../../policy/store/advisory_pack.ts";
-import type { AdvisoryStore, BulkHead } from "../../policy/store/advisories.ts";
+import type { AdvisoryStore, Imported } from "../../policy/store/advisories.ts";
 import type { Advisory, AdvisoryState, Facts, PackageAdvisories } from "../../policy/types.ts";
 import type { Ecosystem, Index } from "../ecosystem.ts";
 import {
@@ -15,6 +15,7 @@ import {
 } from "../facts.ts";
 import { type AskedPackage, Asking } from "./asking.ts";
 import { AdvisoriesUnavailable, type OsvClient } from "./client.ts";
+import { Imports } from "./imports.ts";
 
 /** From this age an answer is asked for again, beside the request that uses it. */
 const REFRESH_MS = 15 * 60_000;
@@ -89,6 +90,7 @@ export class Advisories implements AdvisorySource {
   readonly #held = recent<string, Held>(MAX_PACKAGES);
   readonly #flights = new Map<string, Promise<void>>();
   readonly #ahead = new LRUCache<string, Ahead>({ max: MAX_AHEAD, ttl: AHEAD_MS });
+  readonly #imports: Imports;
   /** Unix ms of the database's last answer; null: never; undefined: KV has not been asked. */
   #last: number | null | undefined;
   #notedAt = -Infinity;
@@ -98,6 +100,7 @@ export class Advisories implements AdvisorySource {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#imports = new Imports(parts.store, parts.now);
     this.#ecosystems = new Map(parts.ecosystems.map((ecosystem) => [ecosystem.id, ecosystem]));
     this.#asking = parts.client === null ? null : new Asking(parts.client, parts.now);
   }
@@ -223,17 +226,11 @@ export class Advisories implements AdvisorySource {
   async #refresh(one: Package): Promise<void> {
     const { store } = this.#parts;
     const asking = this.#asking;
-    if (asking === null) {
-      return this.#hold(one, { answer: null, failure: "unreachable", bulk: await this.#bulk(one) });
-    }
+    if (asking === null) return await this.#fallBack(one, { answer: null, failure: "unreachable" });
     const { before, newer } = await this.#askedAhead(asking, one);
     if (newer === "fresh") return this.#hold(one, { answer: before });
     if (newer === "resting") {
-      return this.#hold(one, {
-        answer: before,
-        failure: "unreachable",
-        bulk: await this.#bulk(one),
-      });
+      return await this.#fallBack(one, { answer: before, failure: "unreachable" });
     }
     try {
       const answer = await newer;
@@ -241,9 +238,22 @@ export class Advisories implements AdvisorySource {
       await this.#answered(answer.at);
       await orNull(store.write(one.ecosystem, one.name, answer));
     } catch (error) {
-      const failure = this.#failed(error);
-      this.#hold(one, { answer: before, failure, bulk: await this.#bulk(one) });
+      await this.#fallBack(one, { answer: before, failure: this.#failed(error) });
     }
+  }
+
+  /** Without an answer of the database, on what was imported. */
+  async #fallBack(
+    one: Package,
+    { answer, failure }: { answer: AdvisoryAnswer | null; failure: Failure },
+  ): Promise<void> {
+    const bulk = await this.#imports.find(one);
+    if (bulk !== undefined || answer !== null) return this.#hold(one, { answer, failure, bulk });
+    const before = this.#held.get(one.key);
+    if (before === undefined) return this.#hold(one, { answer, failure: "unreadable" });
+    // While KV fails, what it said before goes on.
+    const now = this.#parts.now();
+    this.#held.set(one.key, { ...before, refreshAt: now + RETRY_MS, until: now + FAILED_MS });
   }
 
   /** What was asked before the index was there, or what is asked now. */
@@ -266,23 +276,12 @@ export class Advisories implements AdvisorySource {
     return { before, newer };
   }
 
-  async #bulk(one: Package): Promise<{ head: BulkHead; answer: AdvisoryAnswer | null } | null> {
-    const { store } = this.#parts;
-    const head = await orNull(store.bulk(one.ecosystem));
-    if (head === null) return null;
-    try {
-      return { head, answer: await store.bulkOf(one.ecosystem, head, one.name) };
-    } catch {
-      return null; // what cannot be read is not "nothing there"
-    }
-  }
-
   #hold(
     one: Package,
     { answer, failure, bulk = null }: {
       answer: AdvisoryAnswer | null;
       failure?: Failure;
-      bulk?: { head: BulkHead; answer: AdvisoryAnswer | null } | null;
+      bulk?: Imported | null;
     },
   ): void {
     const now = this.#parts.now();

@@ -3,6 +3,7 @@ import { monotonicFactory } from "ulid";
 import * as v from "valibot";
 import type { Advisory } from "../types.ts";
 import { type AdvisoryAnswer, pack, type Packed, readPiece, unpack } from "./advisory_pack.ts";
+import { StoreUnavailable } from "./errors.ts";
 import { keys } from "./keys.ts";
 import { guarded, guardedList } from "./timeout.ts";
 
@@ -14,6 +15,9 @@ const KEYS_AT_ONCE = 10;
 const ATOMIC = { mutations: 400, bytes: 500_000 } as const;
 /** How long one answer of KV is waited for: a client waits for 2 s in all. */
 const TIMEOUT_MS = 1_000;
+/** At reading what is being replaced: an import takes longer than that. */
+const ATTEMPTS = 3;
+const IMPORTED = "read what was imported";
 
 const headSchema = v.object({
   generation: v.string(),
@@ -31,7 +35,14 @@ export interface BulkHead extends v.InferOutput<typeof headSchema> {
   readonly advisories: number;
 }
 
-/** All methods throw StoreUnavailable where KV fails. */
+/** A package's part of an import. */
+export interface Imported {
+  readonly head: BulkHead;
+  /** null: it has no advisories there. */
+  readonly answer: AdvisoryAnswer | null;
+}
+
+/** All methods throw StoreUnavailable where KV fails, or has what cannot be read. */
 export class AdvisoryStore {
   readonly #ulid = monotonicFactory();
 
@@ -73,12 +84,11 @@ export class AdvisoryStore {
   /** What was imported for an ecosystem; null: nothing. */
   async bulk(ecosystem: string): Promise<BulkHead | null> {
     const { value } = await guarded(
-      "read what was imported",
+      IMPORTED,
       this.timeoutMs,
       () => this.kv.get<unknown>(keys.advisoryBulk(ecosystem)),
     );
-    const parsed = v.safeParse(headSchema, value);
-    return parsed.success ? parsed.output : null;
+    return readHead(value);
   }
 
   /** All that was imported, by ecosystem. */
@@ -92,13 +102,28 @@ export class AdvisoryStore {
     return found;
   }
 
-  /** A package's part of an import; null: it has no advisories there. */
-  async bulkOf(
-    ecosystem: string,
-    { generation }: BulkHead,
-    name: string,
-  ): Promise<AdvisoryAnswer | null> {
-    return await this.#read((piece) => keys.bulkAdvisories(ecosystem, generation, name, piece));
+  /** A package's part of what was imported; null: nothing was, for its ecosystem. */
+  async imported(ecosystem: string, name: string): Promise<Imported | null> {
+    let head = await this.bulk(ecosystem);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (head === null) return null;
+      const { generation } = head;
+      const keyOf = (piece: number) => keys.bulkAdvisories(ecosystem, generation, name, piece);
+      const [current, first] = await guarded(
+        IMPORTED,
+        this.timeoutMs,
+        () => this.kv.getMany<unknown[]>([keys.advisoryBulk(ecosystem), keyOf(0)]),
+      );
+      const next = readHead(current.value);
+      // What another import has just replaced is not "nothing there".
+      if (next?.generation === generation) {
+        if (first.value === null) return { head, answer: null };
+        const answer = await this.#whole(readPiece(first.value), keyOf);
+        if (answer !== null) return { head, answer };
+      }
+      head = next;
+    }
+    throw new StoreUnavailable(`Cannot ${IMPORTED} of ${name}`);
   }
 
   /**
@@ -148,7 +173,14 @@ export class AdvisoryStore {
       this.timeoutMs,
       () => this.kv.get<unknown>(keyOf(0)),
     );
-    const first = readPiece(value);
+    return await this.#whole(readPiece(value), keyOf);
+  }
+
+  /** null: pieces are missing, or it cannot be read. */
+  async #whole(
+    first: Packed | null,
+    keyOf: (piece: number) => Deno.KvKey,
+  ): Promise<AdvisoryAnswer | null> {
     if (first === null) return null;
     const pieces: (Packed | null)[] = [first];
     for (let from = 1; from < first.pieces; from += KEYS_AT_ONCE) {
@@ -163,6 +195,14 @@ export class AdvisoryStore {
     }
     return unpack(pieces);
   }
+}
+
+/** null: there is none. */
+function readHead(value: unknown): BulkHead | null {
+  if (value === null) return null;
+  const parsed = v.safeParse(headSchema, value);
+  if (parsed.success) return parsed.output;
+  throw new StoreUnavailable(`Cannot ${IMPORTED}: KV has something else`);
 }
 
 /** Many writes in few commits. */

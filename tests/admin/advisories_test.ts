@@ -29,6 +29,21 @@ async function bulk(...records: readonly (OsvRecord | string)[]) {
   };
 }
 
+/** Tells whenever KV is asked what was imported for an ecosystem. */
+function watched(told: () => void): (kv: Deno.Kv) => Deno.Kv {
+  return (kv) =>
+    new Proxy(kv, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          if (name === "get" && Array.isArray(args[0]) && args[0][0] === "advisory_bulk") told();
+          return value.apply(target, args);
+        };
+      },
+    });
+}
+
 const bad = advisory("MAL-2026-1", { name: "bad", versions: ["1.0.1"] });
 const other = advisory("MAL-2026-2", { name: "other", versions: ["1.0.0"] });
 const crate = advisory("MAL-2026-3", { ecosystem: "crates.io", name: "a_b", versions: ["1.0.0"] });
@@ -94,22 +109,81 @@ Deno.test("without OSV nothing is looked up of packages that nobody has asked fo
   for (const name of ["first", "second"]) npm.publish({ name, version: "1.0.0" });
   npm.publish({ name: "whole", version: "1.0.0", dependencies: { first: "1", second: "1" } });
   let looks = 0;
-  const counting = (kv: Deno.Kv) =>
-    new Proxy(kv, {
-      get(target, name) {
-        const value = Reflect.get(target, name, target);
-        if (typeof value !== "function") return value;
-        return (...args: unknown[]) => {
-          if (name === "get" && Array.isArray(args[0]) && args[0][0] === "advisory_bulk") looks++;
-          return value.apply(target, args);
-        };
-      },
-    });
-  await using proxy = await testProxy({ upstreams: { npm: npm.url }, wrapKv: counting });
+  const wrapKv = watched(() => void looks++);
+  await using proxy = await testProxy({ upstreams: { npm: npm.url }, wrapKv });
   for (const [name, expected] of [["whole", 1], ["first", 2]] as const) {
     assert.equal((await proxy.fetch(`/npm/${name}`, { headers: NPM })).status, 200);
     await proxy.advisories.settled();
     assert.equal(looks, expected, name);
+    proxy.clock.now += 6_000;
+  }
+});
+
+Deno.test("where nothing was imported, that is asked once for all packages of a moment", async () => {
+  await using npm = startNpmRegistry();
+  const names = ["one", "two", "three", "bad"];
+  for (const name of names) npm.publish({ name, version: "1.0.1" });
+  let looks = 0;
+  const wrapKv = watched(() => void looks++);
+  await using proxy = await testProxy({ upstreams: { npm: npm.url }, wrapKv });
+  const status = async (name: string) => {
+    const response = await proxy.fetch(`/npm/${name}`, { headers: NPM });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  for (const name of ["one", "two", "three"]) assert.equal(await status(name), 200);
+  assert.equal(looks, 1);
+  await using imported = await bulk(bad);
+  const store = new AdvisoryStore(proxy.kv);
+  await importAdvisories(imported.zip, { store, ecosystems: ECOSYSTEMS, now: proxy.clock.now });
+  proxy.clock.now += 5_000;
+  assert.equal(await status("bad"), 403);
+});
+
+Deno.test("without OSV, an import that cannot be read vouches for nothing", async () => {
+  await using npm = startNpmRegistry();
+  for (const name of ["seen", "new"]) npm.publish({ name, version: "1.0.0" });
+  npm.publish({ name: "bad", version: "1.0.1" });
+  let fails = false;
+  const wrapKv = watched(() => {
+    if (fails) throw new TypeError("database is locked");
+  });
+  await using proxy = await testProxy({ upstreams: { npm: npm.url }, wrapKv });
+  const ask = async (name: string) => {
+    const response = await proxy.fetch(`/npm/${name}`, { headers: NPM });
+    return { status: response.status, text: await response.text() };
+  };
+  await using imported = await bulk(bad);
+  const store = new AdvisoryStore(proxy.kv);
+  await importAdvisories(imported.zip, { store, ecosystems: ECOSYSTEMS, now: proxy.clock.now });
+  for (const [name, wanted] of [["seen", 200], ["bad", 403]] as const) {
+    assert.equal((await ask(name)).status, wanted);
+  }
+  fails = true;
+  proxy.clock.now += 2 * 60_000;
+  for (const [name, wanted] of [["seen", 200], ["bad", 403], ["new", 403]] as const) {
+    assert.equal((await ask(name)).status, wanted, name);
+  }
+  assert.match((await ask("new")).text, /malware_unknown/);
+  fails = false;
+  proxy.clock.now += 2 * 60_000;
+  for (const [name, wanted] of [["seen", 200], ["bad", 403], ["new", 200]] as const) {
+    assert.equal((await ask(name)).status, wanted, name);
+  }
+});
+
+Deno.test("without OSV, a database that fails where nothing was imported stands in nobody's way", async () => {
+  await using npm = startNpmRegistry();
+  for (const name of ["seen", "new"]) npm.publish({ name, version: "1.0.0" });
+  let fails = false;
+  const wrapKv = watched(() => {
+    if (fails) throw new TypeError("database is locked");
+  });
+  await using proxy = await testProxy({ upstreams: { npm: npm.url }, wrapKv });
+  for (const name of ["seen", "new"]) {
+    assert.equal((await proxy.fetch(`/npm/${name}`, { headers: NPM })).status, 200, name);
+    fails = true;
+    proxy.clock.now += 2 * 60_000;
   }
 });
 

@@ -71,12 +71,70 @@ Deno.test("an import counts from the moment it is complete, and leaves nothing o
   const first = await store.replaceBulk("npm", many, { at: 1, now: 10 });
   assert.deepEqual(await store.bulk("npm"), first);
   assert.equal(first.packages, 1_000);
-  const found = await store.bulkOf("npm", first, "p999");
-  assert.deepEqual(found?.list[0].versions, ["1.0.999"]);
-  assert.equal(await store.bulkOf("npm", first, "q"), null);
+  const found = await store.imported("npm", "p999");
+  assert.deepEqual(found?.head, first);
+  assert.deepEqual(found?.answer?.list[0].versions, ["1.0.999"]);
+  assert.deepEqual(await store.imported("npm", "q"), { head: first, answer: null });
+  assert.equal(await store.imported("pypi", "p999"), null);
   const second = await store.replaceBulk("npm", new Map(), { at: 2, now: 20 });
   assert.deepEqual(await store.bulk("npm"), second);
+  assert.deepEqual(await store.imported("npm", "p999"), { head: second, answer: null });
   assert.equal((await Array.fromAsync(kv.list({ prefix: keys.bulkOf("npm") }))).length, 0);
+});
+
+Deno.test("what another import has just replaced is looked up in that one", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const plain = new AdvisoryStore(kv);
+  const many = versions(8_000);
+  const lists = [["1.0.0"], many, ["2.0.0"], many.toReversed(), ["3.0.0"]];
+  let reads = 0;
+  let turn = 0;
+  const load = async () => {
+    turn++;
+    const list = [malware(...lists[turn % lists.length])];
+    await plain.replaceBulk("npm", new Map([["some", list]]), { at: turn, now: turn });
+  };
+  const interrupted = new Proxy(kv, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target);
+      if (name !== "getMany") return typeof value === "function" ? value.bind(target) : value;
+      return async (...args: unknown[]) => {
+        // Between the head and the package, and between a package's pieces.
+        if (reads-- > 0) await load();
+        return await value.apply(target, args);
+      };
+    },
+  });
+  const store = new AdvisoryStore(interrupted);
+  for (let first = 0; first < lists.length; first++) {
+    for (const times of [0, 1, 2]) {
+      turn = first;
+      await load();
+      reads = times;
+      const found = await store.imported("npm", "some");
+      const { generation } = found!.head;
+      assert.equal(generation, (await plain.bulk("npm"))?.generation, `${first} ${times}`);
+      assert.deepEqual(found?.answer?.list[0].versions, lists[turn % lists.length]);
+    }
+  }
+  reads = Infinity;
+  await assert.rejects(store.imported("npm", "some"), StoreUnavailable);
+});
+
+Deno.test("an import that cannot be read is not one without advisories", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  const packages = new Map([["some", [malware(...versions(8_000))]]]);
+  const { generation } = await store.replaceBulk("npm", packages, { at: 1, now: 1 });
+  const piece = (i: number) => keys.bulkAdvisories("npm", generation, "some", i);
+  for (const broken of [piece(1), piece(0)]) {
+    await kv.set(broken, "x");
+    await assert.rejects(store.imported("npm", "some"), StoreUnavailable);
+  }
+  assert.equal((await store.imported("npm", "other"))?.answer, null);
+  await kv.set(keys.advisoryBulk("npm"), { generation });
+  await assert.rejects(store.bulk("npm"), StoreUnavailable);
+  await assert.rejects(store.imported("npm", "other"), StoreUnavailable);
 });
 
 Deno.test("a store that fails is said to fail", async () => {
