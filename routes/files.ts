@@ -110,9 +110,10 @@ async function stream(
 
 function isLeftToClient(
   { policy, method, ecosystem, request }: Exchange,
-  { file }: Located,
+  { file, companion }: Located,
 ): boolean {
-  if (policy.verify !== "client" || method !== "GET" || file.digest === null) return false;
+  if (policy.verify !== "client" || method !== "GET") return false;
+  if (companion || file.digest === null) return false;
   return ecosystem.verifyingClients.test(request.headers.get("user-agent") ?? "");
 }
 

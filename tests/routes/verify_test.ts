@@ -4,6 +4,7 @@ import { faultyKv } from "../faults/faulty_kv.ts";
 import { type Driver, DRIVERS } from "../contract/drivers.ts";
 import { DAY, type ProxyOptions, testProxy } from "../proxy.ts";
 import { startNpmRegistry } from "../registry/npm.ts";
+import { startPypiRegistry } from "../registry/pypi.ts";
 
 const POLICY = { verify: "client" };
 
@@ -150,4 +151,21 @@ Deno.test("left to the client, a file of a registry that the policy names arrive
   assert.equal(response.status, 200);
   assert.deepEqual(await response.bytes(), tarball);
   assert.equal((await proxy.installs()).length, 1);
+});
+
+Deno.test("what stands beside a file is compared here, whoever asks", async () => {
+  await using registry = startPypiRegistry();
+  const [wheel] = registry.publish({ name: "demo", version: "1.0" });
+  await using proxy = await testProxy({ policy: POLICY, upstreams: { pypi: registry.index } });
+  const path = `/pypi/${wheel.path}.metadata`;
+  const headers = { "user-agent": "pip/25.0" };
+  const good = await proxy.fetch(path, { headers });
+  assert.equal(await good.text(), wheel.metadata);
+  registry.publish({ name: "demo", version: "1.1" });
+  proxy.clock.now += 60_000;
+  registry.fault(/\.metadata$/, { kind: "body", body: "Name: another" });
+  const other = `/pypi/${registry.files("demo")[1].path}.metadata`;
+  const response = await proxy.fetch(other, { headers });
+  assert.equal(response.status, 200);
+  await assert.rejects(async () => await response.bytes());
 });
