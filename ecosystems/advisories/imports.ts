@@ -25,7 +25,8 @@ export class Imports {
       else this.#nothing.delete(ecosystem);
       return found;
     } catch {
-      return saidAt === undefined ? undefined : null;
+      // As it is known now: another package may have found an import meanwhile.
+      return this.#nothing.has(ecosystem) ? null : undefined;
     }
   }
 }

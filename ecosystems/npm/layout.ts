@@ -6,7 +6,15 @@
 import type { Packed } from "../ecosystem.ts";
 import { InvalidMetadata } from "../errors.ts";
 import { isRecord } from "../json.ts";
-import { KeyTable, Members, parseSlice, skipSpace, skipValue, stringAt } from "./json_scan.ts";
+import {
+  isCutOff,
+  KeyTable,
+  Members,
+  parseSlice,
+  skipSpace,
+  skipValue,
+  stringAt,
+} from "./json_scan.ts";
 import { readManifest, type VersionFacts } from "./manifest.ts";
 import { readTimes, scanTimes, type TimeMember, type Times, type TimeSpan } from "./times.ts";
 
@@ -79,9 +87,6 @@ export interface Packument extends Pick<Times, "published" | "modified"> {
   readonly positions: ReadonlyMap<string, number>;
 }
 
-const SPACE = 0x20;
-const CLOSE_OBJECT = 0x7d;
-
 const TOP = new KeyTable(["name", "versions", "time", "dist-tags", "policyRestrictions"]);
 
 /**
@@ -99,7 +104,6 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Pa
   let tags: Record<string, string> = {};
   let found: readonly TimeMember[] = [];
   const top = new Members(bytes, skipSpace(bytes, bom(bytes)));
-  // A look behind the end would make reading a third slower for as long as the process lives.
   if (isCutOff(bytes)) throw new InvalidMetadata("Cannot read JSON: it is cut off");
   while (top.next()) {
     const { keyStart: start, keyEnd, value } = top;
@@ -122,13 +126,6 @@ export function readPackument(bytes: Uint8Array<ArrayBuffer>, usual: string): Pa
   const { times, published, modified } = readTimes(bytes, found, { versions, positions });
   const layout = { bytes, members, versions, tags, times };
   return { name, layout, facts, positions, published, modified };
-}
-
-/** Whether an object does not end where the bytes do. */
-function isCutOff(bytes: Uint8Array): boolean {
-  let last = bytes.length - 1;
-  while (last > 0 && bytes[last] <= SPACE) last--;
-  return bytes[last] !== CLOSE_OBJECT;
 }
 
 function bom(bytes: Uint8Array): number {
