@@ -76,11 +76,12 @@ export function readForwarded(headers: Headers, remote: string, trust: ProxyTrus
   return {
     // What is no address is somebody's invention: the nearest that is known stays.
     ip: client !== null && isIP(client) !== 0 ? client : remote,
-    host: nth(said.host, hops),
+    host: nth(said.host, hops) || null,
     proto: proto === "http" || proto === "https" ? proto : null,
   };
 }
 
+/** In the order they were appended; `""` where an element of `Forwarded` does not say. */
 interface Said {
   readonly for: readonly string[];
   readonly host: readonly string[];
@@ -102,17 +103,30 @@ function older(headers: Headers): Said {
   };
 }
 
-/** RFC 7239, 4: `for=192.0.2.60;proto=https;host=packages.example, for=...`. */
+/**
+ * RFC 7239, 4: `for=192.0.2.60;proto=https;host=packages.example, for=...`. One
+ * element is one proxy's: what it leaves out is not taken from a client's own.
+ */
 function elements(headers: Headers): Said {
-  const said = { for: [] as string[], host: [] as string[], proto: [] as string[] };
-  for (const element of (headers.get("forwarded") ?? "").split(",")) {
-    const pairs = element.split(";").map((pair) => /^\s*(\w+)\s*=\s*"?([^"]*?)"?\s*$/.exec(pair));
-    for (const pair of pairs) {
-      const name = pair?.[1].toLowerCase();
-      if (name === "for" || name === "host" || name === "proto") said[name].push(pair?.[2] ?? "");
-    }
-  }
-  return said;
+  const list = (headers.get("forwarded") ?? "").split(",")
+    .filter((element) => element.trim() !== "").map(pairsOf);
+  const column = (name: string) => list.map((pairs) => pairs.get(name) ?? "");
+  return { for: column("for"), host: column("host"), proto: column("proto") };
+}
+
+function pairsOf(element: string): ReadonlyMap<string, string> {
+  return new Map(
+    element.split(";").map((pair) => {
+      const at = pair.indexOf("=");
+      return [pair.slice(0, Math.max(at, 0)).trim().toLowerCase(), unquoted(pair.slice(at + 1))];
+    }),
+  );
+}
+
+function unquoted(text: string): string {
+  const value = text.trim();
+  const isQuoted = value.length > 1 && value.startsWith('"') && value.endsWith('"');
+  return isQuoted ? value.slice(1, -1) : value;
 }
 
 /** Without brackets and port; null: no address. */

@@ -59,3 +59,23 @@ Deno.test("Forwarded counts where it is the proxies' way, and then X-Forwarded-F
   assert.deepEqual(read("forwarded:10.0.0.0/8", "10.0.0.1", headers)[0], "2001:db8::1");
   assert.deepEqual(read("1", "10.0.0.1", headers), ["7.7.7.7", null, null]);
 });
+
+Deno.test("Forwarded: one element is one proxy's, and takes nothing from a client's own", () => {
+  const from = (forwarded: string, trust = "forwarded:1") => read(trust, "10.0.0.1", { forwarded });
+  const chain = "for=6.6.6.6;host=evil.example;proto=https, for=5.5.5.5, ";
+  assert.deepEqual(from(chain), ["5.5.5.5", null, null]);
+  assert.deepEqual(from(chain, "forwarded:2"), ["6.6.6.6", "evil.example", "https"]);
+  assert.deepEqual(from(' For = "5.5.5.5" ; HOST="a.example:8443"'), [
+    "5.5.5.5",
+    "a.example:8443",
+    null,
+  ]);
+  assert.deepEqual(from('for=6.6.6.6, for="5.5.5.5'), ["10.0.0.1", null, null]);
+  assert.deepEqual(from(""), ["10.0.0.1", null, null]);
+});
+
+Deno.test("a long Forwarded is read in as many steps as it has characters", () => {
+  const forwarded = `for=${" ".repeat(60_000)}x"y, for=5.5.5.5`;
+  // Quadratic, this would take seconds; cubic, days.
+  assert.deepEqual(read("forwarded:1", "10.0.0.1", { forwarded })[0], "5.5.5.5");
+});
