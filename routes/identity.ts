@@ -9,6 +9,7 @@ import { isOrgName, isUserName } from "../policy/names.ts";
 import { ANY_ORG } from "../policy/store/tokens.ts";
 import type { StoredToken, Tokens } from "../policy/store/types.ts";
 import { type Credentials, readAuthorization } from "./authorization.ts";
+import { isHost } from "./host.ts";
 import { IdentityError } from "./identity_error.ts";
 import type { Workloads } from "./workloads.ts";
 
@@ -58,7 +59,6 @@ export interface Identified extends Identity {
 }
 
 export const DEFAULT_ORG = "default";
-const HOST = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/;
 
 /**
  * Works out who asks. Throws (or rejects with) IdentityError, and with
@@ -115,8 +115,7 @@ export function readAddress(url: string, settings: IdentitySettings = {}): Addre
   const slash = url.indexOf("/", hostAt);
   const pathAt = slash < 0 || slash > end ? end : slash;
   const host = url.slice(hostAt, pathAt);
-  // It is copied into addresses that others read, so nothing but a host may be in it.
-  if (!HOST.test(host)) throw new IdentityError("host_invalid", "The Host header names no host.");
+  if (!isHost(host)) throw new IdentityError("host_invalid", "The Host header names no host.");
 
   const domain = readHost(host, settings);
   const prefix = readPrefix(url, pathAt, end);

@@ -43,6 +43,9 @@ const PATHS = [
   "/admin/v1/orgs",
 ];
 
+/** Of letters and digits, but no address can have them. */
+const NO_HOSTS = ["x.example:99999", "1.2.3.256", "1.2.3.4.5", "xn--a", "[1:2]", "[:::::]"];
+
 Deno.test("no claim of a host gets into an answer, and none into the next one's", async (t) => {
   await using it = await attackWorld();
   const base = it.proxy.listen();
@@ -104,9 +107,25 @@ Deno.test("behind a trusted proxy the last one's word counts, not what a client 
   ]);
   assert.ok(text.includes("https://packages.example/npm/left/-/"), text);
   assert.ok(!/evil|worse/.test(text), text);
-  for (const host of ["evil.example/x", "a b", "<script>", "evil.example#", "user@evil.example"]) {
+  const syntax = ["evil.example/x", "a b", "<script>", "evil.example#", "user@evil.example"];
+  for (const host of [...syntax, ...NO_HOSTS]) {
     const { statuses } = await ask(base, "GET /npm/left HTTP/1.1", [`X-Forwarded-Host: ${host}`]);
     assert.deepEqual(statuses, [400], host);
+  }
+});
+
+Deno.test("what only looks like a host is 400, wherever it is sent", async () => {
+  await using it = await attackWorld();
+  const base = it.proxy.listen();
+  for (const host of NO_HOSTS) {
+    for (const path of ["/npm/left", "/setup", "/admin/v1/orgs", "/o-a/admin/", "/health"]) {
+      const { statuses } = await ask(base, `GET ${path} HTTP/1.1`, [`Host: ${host}`]);
+      assert.deepEqual(statuses, [400], `${host} ${path}`);
+    }
+  }
+  for (const host of ["x.example:59999", "1.2.3.255", "[::1]:80", "a_b.example", "x.example."]) {
+    const { statuses } = await ask(base, "GET /setup HTTP/1.1", [`Host: ${host}`]);
+    assert.deepEqual(statuses, [200], host);
   }
 });
 
