@@ -16,7 +16,7 @@ import {
 import type { Client, Exchange } from "./exchange.ts";
 import { NOT_FOUND, type Problem, problemOf, READ_ONLY, respond } from "./errors.ts";
 import { serveHealth } from "./health.ts";
-import { type Identified, identify, type Shown, shownBy } from "./identity.ts";
+import { type Identified, identify, IdentityError, type Shown, shownBy } from "./identity.ts";
 import { isUnknownOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
 import { serveRegistry } from "./registry.ts";
@@ -66,15 +66,18 @@ export function createApp(deps: Deps): App {
         });
     const { url, headers } = arrival.request;
     const identity = identify({ url, headers, shown }, tokens, settings, deps.workloads);
-    if (!(identity instanceof Promise)) return proceed(identity);
-    return identity.then(proceed).catch((error) => {
-      turnedAway(deps, arrival, error);
-      throw error;
-    });
+    return identity instanceof Promise ? identity.then(proceed) : proceed(identity);
+  };
+  const failed = (request: Request, arrival: Arrival | undefined, error: unknown) => {
+    const turned = arrival !== undefined && error instanceof IdentityError
+      ? turnedAway(deps, { arrival, settings, error })
+      : error;
+    return failure(deps, request, turned);
   };
   return (request, connection) => {
+    let arrival: Arrival | undefined;
     try {
-      const arrival = arrivalOf(request, connection, deps.settings);
+      arrival = arrivalOf(request, connection, deps.settings);
       const shown = shownBy(enter(deps, arrival), tokens);
       const caller = callerOf(shown);
       const key = caller === null ? null : repeats.keyOf(arrival.request, caller);
@@ -82,9 +85,9 @@ export function createApp(deps: Deps): App {
       const known = repeat === undefined ? null : again(deps, { arrival, mounts, repeat });
       const response = known ?? first(arrival, shown, key);
       if (response instanceof Response) return response;
-      return response.catch((error: unknown) => failed(deps, request, error));
+      return response.catch((error: unknown) => failed(request, arrival, error));
     } catch (error) {
-      return failed(deps, request, error);
+      return failed(request, arrival, error);
     }
   };
 }
@@ -113,7 +116,7 @@ function again(
     answer(template, arrival.request);
 }
 
-function failed(deps: Deps, request: Request, error: unknown): Response {
+function failure(deps: Deps, request: Request, error: unknown): Response {
   const problem = problemOf(error);
   if (problem.status >= 500) {
     deps.log({ event: "failure", code: problem.code, error: String(error) });

@@ -5,7 +5,14 @@ import type { Policy } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { type Problem, RequestError, respond, respondProblem } from "./errors.ts";
 import { type Forwarded, readForwarded } from "./forwarded.ts";
-import { type Identified, IdentityError } from "./identity.ts";
+import { isHost } from "./host.ts";
+import {
+  DEFAULT_ORG,
+  type Identified,
+  IdentityError,
+  type IdentitySettings,
+  readAddress,
+} from "./identity.ts";
 import type { Exceeded } from "./throttle.ts";
 
 /** Of an address with its host: the longest that clients send are npm's, of a few hundred. */
@@ -75,11 +82,9 @@ function remoteOf(connection: Connection | undefined): string {
   return address !== undefined && "hostname" in address ? address.hostname : "";
 }
 
-const HOST = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/;
-
 function asSent(request: Request, { host, proto }: Forwarded): Request {
   if (host === null && proto === null) return request;
-  if (host !== null && !HOST.test(host)) {
+  if (host !== null && !isHost(host)) {
     const message = "The proxy before this one names no host.";
     throw new RequestError({ status: 400, code: "host_invalid", message });
   }
@@ -103,7 +108,7 @@ export function enter(deps: DoorDeps, arrival: Arrival): string | null {
   }
   const host = headers.get("host");
   // The runtime makes the address of it as it is: a path in it would go before the request's own.
-  if (host !== null && !HOST.test(host)) {
+  if (host !== null && !isHost(host)) {
     const message = "The Host header names no host.";
     throw new RequestError({ status: 400, code: "host_invalid", message });
   }
@@ -125,10 +130,32 @@ function isKnown({ tokens }: DoorDeps, header: string): boolean {
   return secret === null || tokens.recall(secret) !== null;
 }
 
-/** Takes note of what did not let anybody in. */
-export function turnedAway(deps: DoorDeps, arrival: Arrival, error: unknown): void {
-  if (error instanceof IdentityError && error.code === "token_unknown") {
-    deps.throttle.wrongToken(arrival.ip);
+/**
+ * Counts a request that let nobody in: its token is a guess, and to look at it was work.
+ * @returns what to answer with: the error, or that there were too many of them
+ */
+export function turnedAway(
+  deps: DoorDeps,
+  { arrival, settings, error }: {
+    arrival: Arrival;
+    settings: IdentitySettings;
+    error: IdentityError;
+  },
+): Error {
+  if (error.code === "token_unknown") deps.throttle.wrongToken(arrival.ip);
+  const org = orgOf(arrival.request.url, settings);
+  const nobody = { org, user: "", role: null, tokenId: null };
+  const policy = deps.policies.peek(org);
+  const exceeded = deps.throttle.take(nobody, { policy, client: arrival, cost: 1 });
+  return exceeded === null ? error : new RequestError(limited(exceeded));
+}
+
+function orgOf(url: string, settings: IdentitySettings): string {
+  try {
+    return readAddress(url, settings).org ?? DEFAULT_ORG;
+  } catch (error) {
+    if (error instanceof IdentityError) return DEFAULT_ORG;
+    throw error;
   }
 }
 
@@ -146,7 +173,7 @@ export async function guardAdmin(
 ): Promise<Response> {
   const { headers, method, url } = arrival.request;
   const header = headers.get("authorization");
-  const signsIn = CALLBACK.test(url);
+  const signsIn = CALLBACK.test(decoded(url));
   if (header === null && method === "GET" && !signsIn) return await answer();
   const waitMs = deps.throttle.tokensWait(arrival);
   if (waitMs > 0) {
@@ -187,8 +214,18 @@ export function tooMany(
 }
 
 function costOf(first: string, rest: string): number {
-  if (first === "admin" && rest.endsWith("/simulate")) return SIMULATE_COST;
+  if (first === "admin" && decoded(rest).endsWith("/simulate")) return SIMULATE_COST;
   return Object.hasOwn(COSTS, first) ? COSTS[first] : 1;
+}
+
+/** As the admin API reads a path. */
+function decoded(path: string): string {
+  if (!path.includes("%")) return path;
+  try {
+    return decodeURI(path);
+  } catch {
+    return path; // it has no such route either
+  }
 }
 
 function guessing(waitMs: number): Problem {

@@ -6,7 +6,7 @@
 import type { LRUCache } from "lru-cache";
 import { DEFAULT_LIMITS } from "../policy/limits.ts";
 import { recent } from "../policy/recent.ts";
-import type { Policy, RequestRate } from "../policy/types.ts";
+import type { Policy, RequestRate, Role } from "../policy/types.ts";
 
 /** Buckets of a kind; the least used are forgotten, and with them what was asked. */
 const MAX_BUCKETS = 50_000;
@@ -26,6 +26,8 @@ interface Bucket {
 export interface Asking {
   readonly org: string;
   readonly user: string;
+  /** null: the user is whoever the address or Basic name says, without proof. */
+  readonly role: Role | null;
   /** null: no token was given. */
   readonly tokenId: string | null;
 }
@@ -52,7 +54,7 @@ export class Throttle {
    * @param client its address is read only when it counts
    */
   take(
-    { org, user, tokenId }: Asking,
+    { org, user, role, tokenId }: Asking,
     { policy, client, cost }: {
       policy: Pick<Policy, "org" | "limits"> | undefined;
       client: { readonly ip: string };
@@ -65,7 +67,9 @@ export class Throttle {
       if (waitMs > 0) return { what: "token", waitMs };
     }
     if (user !== "" && limits.user !== null) {
-      const waitMs = this.#take(this.#users, `${org}\n${user}`, { rate: limits.user, cost });
+      // Apart, so that nobody uses up a limit by somebody else's name; names hold no "?".
+      const key = `${org}\n${role === null ? "?" : ""}${user}`;
+      const waitMs = this.#take(this.#users, key, { rate: limits.user, cost });
       if (waitMs > 0) return { what: "user", waitMs };
     }
     if (limits.address === null) return null;

@@ -82,6 +82,40 @@ Deno.test("a token is limited by itself, whatever the address", async () => {
   assert.equal((await it.ask("/npm/left", bearer(second.secret))).status, 200);
 });
 
+Deno.test("a name without a token uses up nothing of whoever proves it", async () => {
+  await using it = await setting({ policy: { auth: "token", limits: { per_user: "20/m" } } });
+  const alice = await it.token("alice");
+  await it.ask("/npm/left", bearer(alice.secret));
+  const claim = (user: string) => it.burst(25, `/o-default/u-${user}/npm/left`);
+  assert.deepEqual([...new Set(await claim("alice"))], [401, 429]);
+  assert.deepEqual([...new Set(await claim("root"))], [401, 429]);
+  assert.equal((await it.ask("/npm/left", bearer(alice.secret))).status, 200);
+  assert.equal((await it.ask("/admin/v1/orgs", bearer(it.proxy.rootToken))).status, 200);
+});
+
+Deno.test("who is not let in is counted as well", async () => {
+  await using it = await setting({
+    policies: { acme: { limits: { per_address: "5/m" } }, globex: {} },
+  });
+  const { secret } = await it.token("eve", "globex");
+  await it.ask("/o-acme/npm/left", { ip: "203.0.113.1" });
+  const path = "/o-acme/npm/left";
+  assert.deepEqual([...new Set(await it.burst(5, path, bearer(secret)))], [403]);
+  assert.equal((await it.ask(path, bearer(secret))).status, 429);
+  assert.equal((await it.ask(path, { ip: "203.0.113.1" })).status, 200);
+});
+
+Deno.test("no spelling of a path is cheaper", async () => {
+  await using it = await setting({ policy: { limits: { per_token: "400/m" } } });
+  await it.ask("/npm/left");
+  for (const simulate of ["simulate", "simulat%65", "%73imulate"]) {
+    const { secret } = await it.token(`v-${simulate.length}-${simulate.codePointAt(0)}`);
+    const asked = { method: "POST", ...bearer(secret) };
+    const path = `/admin/v1/orgs/default/${simulate}`;
+    assert.deepEqual(await it.burst(3, path, asked), [403, 403, 429], simulate);
+  }
+});
+
 Deno.test("an address is limited over all the users and orgs that it makes up", async () => {
   await using it = await setting({ policy: { limits: { per_address: "4/m" } } });
   await it.ask("/npm/left", { ip: "203.0.113.1" });
@@ -148,7 +182,7 @@ Deno.test("without limits of its own an org lets many developers install 2,000 p
     for (let i = 0; i < 1_000; i++) {
       const request = new Request(`http://proxy.example${path}`, { headers: NPM });
       // Four times as many as fit a test: the throttle alone is asked for the rest.
-      const identity = { org: "default", user: `dev${developer}`, tokenId: null };
+      const identity = { org: "default", user: `dev${developer}`, role: null, tokenId: null };
       const policy = it.proxy.deps.policies.peek("default");
       const client = { ip: "198.51.100.7" };
       assert.equal(it.proxy.deps.throttle.take(identity, { policy, client, cost: 3 }), null);
@@ -301,7 +335,10 @@ Deno.test("sign-ins that fail count as wrong tokens do", async () => {
   await using it = await setting({ settings: { oidc, publicUrl: "http://proxy.example" } });
   const back = "/admin/callback?code=stolen&state=guessed";
   const page = { headers: { accept: "text/html" } };
-  assert.deepEqual([...new Set(await it.burst(60, back, page))], [403]);
+  const other = back.replace("callback", "callbac%6b");
+  assert.deepEqual([...new Set(await it.burst(30, back, page))], [403]);
+  assert.deepEqual([...new Set(await it.burst(30, other, page))], [403]);
   assert.equal((await it.ask(back, page)).status, 429);
+  assert.equal((await it.ask(other, page)).status, 429);
   assert.equal((await it.ask("/admin/", page)).status, 200, "what is no attempt goes on");
 });

@@ -19,7 +19,8 @@ function setting(limits: Partial<Record<"token" | "user" | "address", RequestRat
           return ip;
         },
       };
-      return throttle.take({ org: "acme", user, tokenId }, { policy, client, cost });
+      const role = tokenId === null ? null : "client";
+      return throttle.take({ org: "acme", user, role, tokenId }, { policy, client, cost });
     },
   };
 }
@@ -42,6 +43,15 @@ Deno.test("a bucket fills again evenly, and never above its size", () => {
     true,
     false,
   ]);
+});
+
+Deno.test("a name that nobody has proved uses up nothing of who has", () => {
+  const it = setting({ user: { count: 1, ms: 1_000 } });
+  const [claimed, proved] = [{ user: "alice" }, { user: "alice", tokenId: "01KB" }];
+  assert.equal(it.take("", claimed), null);
+  assert.equal(it.take("", claimed)?.what, "user");
+  assert.equal(it.take("", proved), null);
+  assert.equal(it.take("", proved)?.what, "user");
 });
 
 Deno.test("a clock that is set back locks nobody out for longer than a bucket lasts", () => {
