@@ -7,7 +7,7 @@ export class SettingError extends Error {
   }
 }
 
-/** For the terminal: an address may hold a user and a password. */
+/** For the terminal: an address may hold a user and a password, with or without its slashes. */
 function withoutPassword(text: string): string {
-  return text.replace(/\/\/[^/]*@/g, "//…@");
+  return text.replace(/\/\/[^/]*@/g, "//…@").replace(/(^|[\s,/])[^\s,/@]*:[^\s,/@]*@/g, "$1…@");
 }

@@ -149,6 +149,10 @@ function readAdminToken(env: Env): string | undefined {
   if (!/^[\x21-\x7e]{16,512}$/.test(text)) {
     throw new SettingError("ADMIN_TOKEN", "…", "16 to 512 printable characters are accepted");
   }
+  // Clients give `<proxy token>:<registry token>` in one.
+  if (text.startsWith("pp_") && text.includes(":")) {
+    throw new SettingError("ADMIN_TOKEN", "pp_…", "one that begins with pp_ may hold no colon");
+  }
   return text;
 }
 
@@ -177,8 +181,12 @@ function readUrl(name: string, text: string): URL {
 function readBaseDomain(env: Env): string | undefined {
   const text = env("BASE_DOMAIN");
   if (text === undefined || text === "") return undefined;
-  if (!/^(?:[a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63}(?::\d{1,5})?$/i.test(text)) {
-    throw new SettingError("BASE_DOMAIN", text, "a domain such as packages.example is accepted");
+  if (!/^(?:[a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63}$/i.test(text)) {
+    throw new SettingError(
+      "BASE_DOMAIN",
+      text,
+      "a domain such as packages.example is accepted, without a port: any port counts",
+    );
   }
   return text.toLowerCase();
 }
@@ -223,10 +231,11 @@ function readRetention(env: Env): number {
   return value;
 }
 
-/** A host the operator has the proxy ask already is no secret of their network. */
+/** A server the operator has the proxy ask already is no secret of their network; its host's other ports are. */
 function ownHost(env: Env, ecosystem: Ecosystem): string[] {
   const url = URL.parse(env(variableOf(ecosystem)) ?? "");
-  return url === null ? [] : [`${url.hostname}:*`];
+  if (url === null) return [];
+  return [`${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`];
 }
 
 /** `host`, `host:port`, `host:*`; the host may begin with `*.`. In lower case. */

@@ -112,6 +112,7 @@ Deno.test("a bad value is refused in one line with its name, itself and what is 
     ["PUBLIC_URL", "packages.example"],
     ["PUBLIC_URL", "https://packages.example/?x"],
     ["BASE_DOMAIN", "https://packages.example"],
+    ["BASE_DOMAIN", "packages.example:8443"],
     ["ORGS", "OPEN"],
     ["UPSTREAM_NPM", "file:///etc/passwd"],
     ["INSTALL_RETENTION", "0"],
@@ -141,11 +142,15 @@ Deno.test("a bad value is refused in one line with its name, itself and what is 
 Deno.test("no token or password gets into the line", () => {
   assert.ok(!refusal({ ADMIN_TOKEN: "hunter2" }).includes("hunter2"));
   assert.ok(!refusal({ ADMIN_TOKEN: "a secret with spaces in it" }).includes("secret"));
+  assert.ok(!refusal({ ADMIN_TOKEN: "pp_a:secret-of-two-parts" }).includes("secret"));
   for (const name of ["PUBLIC_URL", "UPSTREAM_NPM", "OSV_URL", "KV_URL"]) {
     const line = refusal({ [name]: "ftp://alice:hunter2@host.example/" });
     assert.ok(!line.includes("hunter2") && line.includes("host.example"), line);
     if (name === "KV_URL") continue;
-    assert.ok(!refusal({ [name]: "https://alice:hunter2@host.example/" }).includes("hunter2"));
+    for (const scheme of ["https://", "https:", "", "https:/"]) {
+      const line = refusal({ [name]: `${scheme}alice:hunter2@host.example/` });
+      assert.ok(!line.includes("hunter2"), line);
+    }
   }
 });
 
@@ -164,13 +169,13 @@ Deno.test("the proxy is not accepted as its own upstream", () => {
 });
 
 Deno.test("hosts of the operator's own upstreams need not be allowed again for private registries", () => {
-  assert.deepEqual(read().registryAllow, ["npm.example:*"]);
+  assert.deepEqual(read().registryAllow, ["npm.example:443"]);
   const { registryAllow } = read({
     REGISTRY_ALLOW: "nexus.example:8081",
     UPSTREAM_NPM: "http://127.0.0.1:4873/",
     UPSTREAM_PYPI: "http://[::1]:3141/simple/",
   });
-  assert.deepEqual(registryAllow, ["nexus.example:8081", "127.0.0.1:*", "[::1]:*"]);
+  assert.deepEqual(registryAllow, ["nexus.example:8081", "127.0.0.1:4873", "[::1]:3141"]);
 });
 
 Deno.test("only variables that begin with REGISTRY_TOKEN_ are given to registries", () => {
