@@ -5,6 +5,7 @@ import type { FileAnswer } from "../ecosystems/upstream.ts";
 import { type Passed, passedOf, verified } from "../ecosystems/verified.ts";
 import { purl } from "../policy/purl.ts";
 import type { Judgement, RecordInput } from "../policy/types.ts";
+import { approversOrigin } from "./ask_origin.ts";
 import type { Deps } from "./deps.ts";
 import { problemOf } from "./errors.ts";
 import { judgeIndex } from "./judgements.ts";
@@ -192,8 +193,10 @@ function put(
 }
 
 /** Webhooks hear of it later; nobody waits for that. */
-function tell({ refusalNews }: Deps, exchange: Exchange, record: RecordInput): void {
-  refusalNews.tell(exchange.policy, record, whyAddress(exchange, record.purl));
+function tell({ refusalNews, settings }: Deps, exchange: Exchange, record: RecordInput): void {
+  // Those who are told sign in there, so it is no address that whoever asks may choose.
+  const known = approversOrigin(settings, exchange.identity) !== null;
+  refusalNews.tell(exchange.policy, record, known ? whyAddress(exchange, record.purl) : null);
 }
 
 function log(deps: Deps, exchange: Exchange, record: RecordInput): void {

@@ -32,7 +32,7 @@ export function openRefusalNews(kv: Deno.Kv, options: RefusalNewsOptions): Refus
   const spent = recent<string, { since: number; count: number }>(REMEMBERED);
   const underWay = new Set<Promise<void>>();
 
-  function tell(policy: Policy, record: RecordInput, link: string): void {
+  function tell(policy: Policy, record: RecordInput, link: string | null): void {
     const kind = record.verdict === "deny" ? "refusal" : "warning";
     if (!policy.webhooks.some((webhook) => wants(webhook, kind))) return;
     const what = hash(`${record.code} ${record.purl}`);
@@ -62,7 +62,11 @@ export function openRefusalNews(kv: Deno.Kv, options: RefusalNewsOptions): Refus
 
   async function store(
     what: string,
-    { record, link, kind }: { record: RecordInput; link: string; kind: "refusal" | "warning" },
+    { record, link, kind }: {
+      record: RecordInput;
+      link: string | null;
+      kind: "refusal" | "warning";
+    },
   ): Promise<void> {
     const key = keys.toldRefusal(record.org, what);
     const before = await guarded("read what was told", timeoutMs, () => kv.get<unknown>(key));

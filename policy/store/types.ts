@@ -341,9 +341,9 @@ export interface RefusalNews {
    * Passes a refusal or a warning on, if a webhook of the policy wants it and
    * has not been told of the same release and code within the hour. Returns at
    * once and throws nothing.
-   * @param link where a reader learns more
+   * @param link where a reader learns more; null: nobody knows
    */
-  tell(policy: Policy, record: RecordInput, link: string): void;
+  tell(policy: Policy, record: RecordInput, link: string | null): void;
   /** When all that was to be passed on is stored; for tests. */
   settled(): Promise<void>;
 }

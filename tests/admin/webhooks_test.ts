@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { openJournal } from "../../policy/store/journal.ts";
 import { openRefusalNews } from "../../policy/store/refusal_news.ts";
+import { createApp } from "../../routes/app.ts";
 import { start, temporary } from "../process.ts";
 import { type ProxyOptions, testProxy } from "../proxy.ts";
 import { startReceiver } from "../receiver.ts";
@@ -10,6 +11,7 @@ import { startNpmRegistry } from "../registry/npm.ts";
 const HOUR = 3600_000;
 const NPM = { "user-agent": "npm/12.0.0 node/v24.0.0 linux x64" };
 const ADMIN_TOKEN = "0123456789abcdef";
+const WEBHOOK_ALLOW = { webhookAllow: ["127.0.0.1:*"] };
 
 type Event = Readonly<Record<string, unknown>>;
 
@@ -25,7 +27,7 @@ async function setting(policy: Record<string, unknown> = {}, more: Partial<Proxy
   const receiver = startReceiver();
   const proxy = await testProxy({
     upstreams: { npm: npm.url },
-    settings: { webhookAllow: ["127.0.0.1:*"] },
+    settings: WEBHOOK_ALLOW,
     ...more,
   });
   const put = (document: unknown) =>
@@ -66,7 +68,8 @@ async function setting(policy: Record<string, unknown> = {}, more: Partial<Proxy
 const FILE = "/o-acme/u-alice/npm/young/-/young-1.0.0.tgz";
 
 Deno.test("a refused download is told once an hour, with the address that explains it", async () => {
-  await using it = await setting();
+  const publicUrl = "http://proxy.example";
+  await using it = await setting({}, { settings: { ...WEBHOOK_ALLOW, publicUrl } });
   assert.equal(await it.status(FILE, "HEAD"), 403);
   assert.deepEqual(await it.heard(), []);
   for (let i = 0; i < 5; i++) assert.equal(await it.status(FILE), 403);
@@ -99,6 +102,21 @@ Deno.test("a refused download is told once an hour, with the address that explai
   it.proxy.clock.now += HOUR;
   assert.equal(await it.status(FILE), 403);
   assert.deepEqual((await it.heard()).map(({ org }) => org), ["acme", "other", "acme"]);
+});
+
+Deno.test("whoever asks does not choose where those who are told are sent", async () => {
+  await using it = await setting();
+  const app = createApp(it.proxy.deps);
+  const linkFor = async (host: string, org: string) => {
+    const url = `http://${host}${FILE.replace("acme", org)}`;
+    const response = await app(new Request(url, { headers: NPM }));
+    assert.equal(response.status, 403);
+    await response.body?.cancel();
+    return (await it.heard()).at(-1)?.link;
+  };
+  assert.equal(await linkFor("evil.example", "a"), null);
+  const own = await linkFor("localhost:8000", "b");
+  assert.equal(own, "http://localhost:8000/o-b/u-alice/why/pkg:npm/young@1.0.0");
 });
 
 Deno.test("what another instance has told is not told again within the hour", async () => {
