@@ -5,18 +5,20 @@ import { Advisories } from "./ecosystems/advisories/lookup.ts";
 import { ECOSYSTEMS, SCHEMES } from "./ecosystems/mod.ts";
 import { AdvisoryStore } from "./policy/store/advisories.ts";
 import { openJournal } from "./policy/store/journal.ts";
-import { keys } from "./policy/store/keys.ts";
 import { lazyRequests } from "./policy/store/lazy_requests.ts";
 import { withLease } from "./policy/store/leases.ts";
 import { openLifts } from "./policy/store/lifts.ts";
 import { migrate } from "./policy/store/migrations.ts";
 import { openPolicies } from "./policy/store/policies.ts";
+import { openProbe } from "./policy/store/probe.ts";
 import { openRecords } from "./policy/store/records.ts";
 import { openRefusalNews } from "./policy/store/refusal_news.ts";
 import { ensureRootToken } from "./policy/store/root_token.ts";
 import { openTokens } from "./policy/store/tokens.ts";
 import { createApp } from "./routes/app.ts";
 import type { Log } from "./routes/deps.ts";
+import { detailOf } from "./routes/errors.ts";
+import { listen, type Listener } from "./routes/listener.ts";
 import { defaultUpstreams, readSettings, SettingError } from "./routes/settings.ts";
 import { warmUp } from "./routes/warm_up.ts";
 import { wire } from "./routes/wire.ts";
@@ -74,7 +76,8 @@ const exceptions = once(async () =>
 
 const log: Log = (line) =>
   console.log(JSON.stringify({ at: new Date(now()).toISOString(), ...line }));
-const report = (error: unknown) => log({ event: "failure", path: "/admin", error: String(error) });
+const report = (error: unknown) =>
+  log({ event: "failure", path: "/admin", error: detailOf(error) });
 
 const advisories = new Advisories({
   client: settings.osvUrl === null ? null : new OsvClient(settings.osvUrl),
@@ -118,7 +121,7 @@ const deps = wire({
   advisories,
   now,
   log,
-  probe: async () => void await kv.get(keys.meta("probe")),
+  probe: openProbe(kv, { now }),
 });
 const app = createApp(deps);
 
@@ -155,7 +158,7 @@ void Deno.cron("look back at what was handed out", "41 * * * *", async () => {
   try {
     await withLease(kv, "look_back", lease, ({ signal }) => lookBack({ ...parts, signal }));
   } catch (error) {
-    log({ event: "failure", path: "look_back", error: String(error) }); // again in an hour
+    log({ event: "failure", path: "look_back", error: detailOf(error) }); // again in an hour
   }
 });
 
@@ -165,10 +168,10 @@ void Deno.cron("take away exceptions that have ended", "7 * * * *", async () => 
     const store = await exceptions();
     const run = await withLease(kv, "expire_exceptions", lease, () => store.expire());
     for (const { org, error } of run?.value.failed ?? []) {
-      log({ event: "failure", path: "expire_exceptions", org, error: String(error) });
+      log({ event: "failure", path: "expire_exceptions", org, error: detailOf(error) });
     }
   } catch (error) {
-    log({ event: "failure", path: "expire_exceptions", error: String(error) }); // again in an hour
+    log({ event: "failure", path: "expire_exceptions", error: detailOf(error) }); // again in an hour
   }
 });
 
@@ -179,27 +182,31 @@ if (settings.listen !== undefined) {
   }
 }
 
-const { listen } = settings;
-const server = await orExit(
-  `Cannot listen on HOST=${listen?.hostname} PORT=${listen?.port}`,
-  () => Deno.serve({ ...listen, onListen: announce, onError: broken }, app),
-);
-
-// On Deploy an instance lives for minutes, and what it does not do for a request is paid for too.
-if (listen !== undefined) setTimeout(settleIn, SETTLE_MS);
-
-/** What can be done before it is asked for, once whoever waited for the start has an answer. */
-function settleIn() {
-  warmUp(deps).catch((error) => log({ event: "failure", path: "warm-up", error: String(error) }));
-  // For what was left when the last process ended.
-  void webhooks().then((it) => it.kick(), report);
-}
-
+const { listen: address } = settings;
 const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM"];
 let stopping = false;
+let server: Listener | null = null;
 for (const signal of signals) Deno.addSignalListener(signal, stop);
+
+server = await orExit(
+  `Cannot listen on HOST=${address?.hostname} PORT=${address?.port}`,
+  () =>
+    listen({ ...address, onListen: announce, onError: broken }, app, {
+      onFailure: (error) => log({ event: "failure", path: "listen", error: detailOf(error) }),
+    }),
+);
+
+// On Deploy an instance lives for minutes, and what it does not do for a request is paid for too.
+if (address !== undefined) setTimeout(settleIn, SETTLE_MS);
+
+/** What can be done before it is asked for, once whoever waited for the start has an answer. */
+function settleIn() {
+  warmUp(deps).catch((error) => log({ event: "failure", path: "warm-up", error: detailOf(error) }));
+  // For what was left when the last process ended.
+  void webhooks().then((it) => it.kick(), report);
+}
 
 /**
  * No new connections; what is under way gets a moment. A stalled download would
@@ -207,12 +214,18 @@ for (const signal of signals) Deno.addSignalListener(signal, stop);
  * told of waits in the database.
  */
 async function stop() {
-  if (stopping) Deno.exit(0);
+  if (stopping) leave();
   stopping = true;
-  setTimeout(() => Deno.exit(0), listen === undefined ? DRAIN_ON_DEPLOY_MS : DRAIN_MS);
+  setTimeout(leave, address === undefined ? DRAIN_ON_DEPLOY_MS : DRAIN_MS);
   void webhooks().then((it) => it.close(), report);
-  await server.shutdown().catch(report);
+  await server?.shutdown().catch(report);
   await Promise.all([deps.refusalNews.settled(), records.flush()]);
+  leave();
+}
+
+/** Closed, the database is one file with all that was written; else part of it is in its log beside it. */
+function leave(): never {
+  kv.close();
   Deno.exit(0);
 }
 

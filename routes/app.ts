@@ -14,7 +14,7 @@ import {
   turnedAway,
 } from "./door.ts";
 import type { Client, Exchange } from "./exchange.ts";
-import { NOT_FOUND, type Problem, problemOf, READ_ONLY, respond } from "./errors.ts";
+import { detailOf, NOT_FOUND, type Problem, problemOf, READ_ONLY, respond } from "./errors.ts";
 import { serveHealth } from "./health.ts";
 import { type Identified, identify, IdentityError, type Shown, shownBy } from "./identity.ts";
 import { isUnknownOrg } from "./orgs.ts";
@@ -119,7 +119,7 @@ function again(
 function failure(deps: Deps, request: Request, error: unknown): Response {
   const problem = problemOf(error);
   if (problem.status >= 500) {
-    deps.log({ event: "failure", code: problem.code, error: String(error) });
+    deps.log({ event: "failure", code: problem.code, error: detailOf(error) });
   }
   const json = request.headers.get("accept")?.includes("json") ?? false;
   return respond(problem, { json });

@@ -86,6 +86,14 @@ export function problemOf(error: unknown): Problem {
   return { status: 500, code: "internal", message: "Something went wrong in the proxy." };
 }
 
+/** What a thrown value means to the operator: its cause, and where it came from if nobody meant it. */
+export function detailOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
+  const stack = error.constructor === Error || error instanceof TypeError ? ` ${error.stack}` : "";
+  return `${error.name}: ${error.message}${cause}${stack}`;
+}
+
 function upstreamProblem(error: UpstreamError): Problem {
   const { fault, message, options } = error;
   const retry = options.retryAfter;

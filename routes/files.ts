@@ -7,7 +7,7 @@ import { purl } from "../policy/purl.ts";
 import type { Judgement, RecordInput } from "../policy/types.ts";
 import { approversOrigin } from "./ask_origin.ts";
 import type { Deps } from "./deps.ts";
-import { problemOf } from "./errors.ts";
+import { detailOf, problemOf } from "./errors.ts";
 import { judgeIndex } from "./judgements.ts";
 import { type Exchange, missing, refusalOf, staleHeaders, whyAddress } from "./exchange.ts";
 import { FOREIGN_HEADERS } from "./foreign_headers.ts";
@@ -103,7 +103,7 @@ async function stream(
         org: record.org,
         purl: record.purl,
         filename: record.filename,
-        error: String(error),
+        error: detailOf(error),
       }),
   });
   return new Response(body, { headers });

@@ -3,7 +3,7 @@ import type { PageTarget, Rendered } from "../ecosystems/ecosystem.ts";
 import type { Policy } from "../policy/types.ts";
 import { acceptsGzip, answer, templateOf } from "./answers.ts";
 import type { Deps } from "./deps.ts";
-import { NOT_FOUND, problemOf, READ_ONLY, respond } from "./errors.ts";
+import { detailOf, NOT_FOUND, problemOf, READ_ONLY, respond } from "./errors.ts";
 import { type Exchange, missing, nameRefusal, staleHeaders } from "./exchange.ts";
 import { serveFile } from "./files.ts";
 import { demand } from "./identity.ts";
@@ -53,7 +53,7 @@ async function serveInTurn(deps: Deps, asked: Asked): Promise<Response> {
       org: identity.org,
       ecosystem: ecosystem.id,
       path: asked.request.path,
-      error: describe(error),
+      error: detailOf(error),
     });
     return respond(problem, { json });
   }
@@ -82,13 +82,6 @@ function withPolicy(asked: Asked, policy: Policy): Exchange {
     remember,
     policy: before === null ? policy : policy.asOf(before),
   };
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
-  const stack = error.constructor === Error || error instanceof TypeError ? ` ${error.stack}` : "";
-  return `${error.name}: ${error.message}${cause}${stack}`;
 }
 
 async function dispatch(deps: Deps, exchange: Exchange): Promise<Response> {

@@ -122,3 +122,53 @@ Deno.test({
     assert.ok(Date.now() - asked < 3_000, `${Date.now() - asked} ms`);
   },
 });
+
+Deno.test({
+  name: "after a stop the database is one file, for whoever copies it",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await temporary();
+    const [KV_URL, copy] = [folder.file("proxy.sqlite"), folder.file("copy.sqlite")];
+    {
+      await using proxy = await start({ KV_URL });
+      proxy.process.kill("SIGTERM");
+      assert.equal((await proxy.process.status).code, 0);
+    }
+    await Deno.copyFile(KV_URL, copy);
+    using kv = await Deno.openKv(copy);
+    assert.equal((await kv.get(keys.meta("schema"))).value, MIGRATIONS.length + 1);
+  },
+});
+
+Deno.test({
+  name:
+    "more connections than files may be open end nothing: it lets people in again when some are closed",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using proxy = await start({}, { openFiles: 128 });
+    const { hostname, port } = new URL(proxy.url);
+    const idle: Deno.Conn[] = [];
+    await until(async () => {
+      const connection = await Deno.connect({ hostname, port: Number(port) }).catch(() => null);
+      if (connection !== null) idle.push(connection);
+      return proxy.printed().includes("Too many open files");
+    });
+    for (const connection of idle) connection.close();
+    await until(async () => {
+      const headers = { "user-agent": "curl/8" };
+      const health = await fetch(`${proxy.url}/health`, { headers }).catch(() => null);
+      await health?.body?.cancel();
+      return health?.status === 200;
+    });
+    proxy.process.kill("SIGTERM");
+    assert.equal((await proxy.process.status).code, 0);
+  },
+});
+
+async function until(check: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 60_000;
+  while (!await check()) {
+    assert.ok(performance.now() < end, "not within a minute");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -26,25 +26,32 @@ export interface StartOptions {
   readonly permissions?: readonly string[];
   /** A module of this folder in place of main.ts. */
   readonly entry?: string;
+  /** How many the process may have open at once. */
+  readonly openFiles?: number;
 }
 
 function command(
   variables: Readonly<Record<string, string>>,
-  { permissions = ["-P", "--allow-read", "--allow-write"], entry }: StartOptions = {},
+  { permissions = ["-P", "--allow-read", "--allow-write"], entry, openFiles }: StartOptions = {},
 ): Deno.Command {
   const passed = ["PATH", "HOME", "DENO_DIR", "XDG_CACHE_HOME", "TMPDIR"];
   const env = Object.fromEntries(passed.flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value]];
   }));
-  return new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      ...permissions,
-      "--no-prompt",
-      "--quiet",
-      entry ? `${ROOT.pathname}tests/${entry}` : MAIN,
-    ],
+  const words = [
+    Deno.execPath(),
+    "run",
+    ...permissions,
+    "--no-prompt",
+    "--quiet",
+    entry ? `${ROOT.pathname}tests/${entry}` : MAIN,
+  ];
+  const [program, ...args] = openFiles === undefined
+    ? words
+    : ["/bin/sh", "-c", `ulimit -n ${openFiles} && exec "$0" "$@"`, ...words];
+  return new Deno.Command(program, {
+    args,
     cwd: ROOT,
     clearEnv: true,
     env: {

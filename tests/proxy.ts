@@ -14,6 +14,7 @@ import { openJournal } from "../policy/store/journal.ts";
 import { openLifts } from "../policy/store/lifts.ts";
 import { openPolicies } from "../policy/store/policies.ts";
 import { Outbox } from "../policy/store/outbox.ts";
+import { openProbe } from "../policy/store/probe.ts";
 import { openRecords } from "../policy/store/records.ts";
 import { openRefusalNews } from "../policy/store/refusal_news.ts";
 import { openRequests } from "../policy/store/requests.ts";
@@ -151,7 +152,7 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     now,
     log,
     admin: (request) => admin.fetch(request),
-    probe: async () => void await kv.get(["meta", "probe"]),
+    probe: openProbe(kv, { now }),
     limits: options.limits,
     resolve: options.resolve,
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { serveHealth } from "../../routes/health.ts";
+import { faultyKv } from "../faults/faulty_kv.ts";
 import { testProxy } from "../proxy.ts";
 
 Deno.test("/health is 200 while the store answers, and names the upstreams", async () => {
@@ -23,6 +24,22 @@ Deno.test("/health is 503 when the store fails, and says no more than that", asy
   const text = await response.text();
   assert.match(text, /"status":"unavailable"/);
   assert.ok(!text.includes("password"));
+});
+
+Deno.test("/health is 503 when the store is read and not written, half a minute later at most", async () => {
+  const faulty = faultyKv();
+  await using proxy = await testProxy({ wrapKv: faulty.wrap });
+  const status = async () => {
+    const response = await proxy.fetch("/health");
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.equal(await status(), 200);
+  faulty.fail("unwritable");
+  proxy.clock.now += 30_000;
+  assert.deepEqual([await status(), await status()], [503, 503]);
+  faulty.fail(null);
+  assert.equal(await status(), 200);
 });
 
 Deno.test("/health is 503 when the store does not answer in time", async () => {
