@@ -98,13 +98,13 @@ export class RevalidatedCache {
   #isUsable(entry: Entry, graceMs: number): boolean {
     const now = this.#now();
     if (now >= entry.remakeAt) return false;
-    if (entry.failedAt !== 0) return now - entry.failedAt < RETRY_MS && this.#isGood(entry);
+    if (entry.failedAt !== 0) return isWithin(entry.failedAt, now, RETRY_MS) && this.#isGood(entry);
     const fresh = entry.maxAge === null ? graceMs : Math.min(entry.maxAge * 1000, MAX_FRESH_MS);
-    return now - entry.confirmedAt < fresh;
+    return isWithin(entry.confirmedAt, now, fresh);
   }
 
   #isGood(entry: Entry): boolean {
-    return this.#now() - entry.confirmedAt < STALE_MS;
+    return isWithin(entry.confirmedAt, this.#now(), STALE_MS);
   }
 
   async #refresh<T>(wanted: Wanted<T>, held: Entry | undefined): Promise<Entry | null> {
@@ -161,6 +161,11 @@ export class RevalidatedCache {
     entry.maxAge = maxAge ?? entry.maxAge;
     return entry;
   }
+}
+
+/** What happens after now happened while the clock was ahead: nobody knows how long ago. */
+function isWithin(at: number, now: number, ms: number): boolean {
+  return now >= at && now - at < ms;
 }
 
 const DENIALS = new Set([401, 403, 451]);

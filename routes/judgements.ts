@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Index } from "../ecosystems/ecosystem.ts";
 import type { Kept } from "../ecosystems/revalidated.ts";
 import type { Facts, Judgement, Lift, Policy } from "../policy/types.ts";
@@ -10,6 +11,8 @@ export type Judgements = WeakMap<Index, Map<string, Judged>>;
 interface Judged {
   readonly judgement: Judgement;
   readonly facts: Facts | undefined;
+  /** Unix ms. */
+  readonly at: number;
 }
 
 const MAX_POLICIES = 2_000;
@@ -81,16 +84,29 @@ function judgeShared(
   if (byPolicy === undefined) judgements.set(index, byPolicy = new Map());
   const known = byPolicy.get(policy.revision);
   if (known !== undefined && holds(known, { now, facts })) return known.judgement;
-  const judgement = policy.judge(index.releases, now, undefined, facts);
+  const judgement = shared(byPolicy, policy.judge(index.releases, now, undefined, facts));
   const most = policy.before === null ? MAX_POLICIES : MAX_WITH_INSTANTS;
   if (byPolicy.size >= most) byPolicy.clear();
-  byPolicy.set(policy.revision, { judgement, facts });
+  byPolicy.set(policy.revision, { judgement, facts, at: now });
   return judgement;
 }
 
+/** Before it was made a judgement says nothing: the clock was ahead then. */
 function holds(
-  { judgement: { changesAt }, facts: before }: Judged,
+  { judgement: { changesAt }, facts: before, at }: Judged,
   { now, facts }: { now: number; facts: Facts | undefined },
 ): boolean {
-  return (changesAt === null || now < changesAt) && (before === facts || before?.id === facts?.id);
+  return now >= at && (changesAt === null || now < changesAt) &&
+    (before === facts || before?.id === facts?.id);
+}
+
+/** Orgs with the same rules hold one judgement of a package, not a list of verdicts each. */
+function shared(known: ReadonlyMap<string, Judged>, made: Judgement): Judgement {
+  const alike = known.values().find(({ judgement }) =>
+    judgement.signature === made.signature && judgement.changesAt === made.changesAt
+  )?.judgement;
+  const same = alike?.verdicts.every((verdict, i) =>
+    verdict === made.verdicts[i] || isDeepStrictEqual(verdict, made.verdicts[i])
+  );
+  return alike !== undefined && same ? alike : made;
 }
