@@ -40,6 +40,8 @@ export function verified(
   const hash = digest === null ? null : createHash(digest.algorithm);
   let bytes = 0;
   let held: Uint8Array<ArrayBuffer> | null = null;
+  /** Whoever asked has left: what comes then is no end, and no fault of the file's. */
+  let left = false;
 
   async function next(): Promise<Uint8Array<ArrayBuffer> | null> {
     while (true) {
@@ -80,11 +82,14 @@ export function verified(
     async pull(controller) {
       try {
         const chunk = await next();
+        if (left) return;
         if (chunk !== null) return controller.enqueue(chunk);
         await end();
+        if (left) return;
         if (held !== null) controller.enqueue(held);
         controller.close();
       } catch (error) {
+        if (left) return;
         gathering?.drop();
         broken(error);
         controller.error(error);
@@ -92,6 +97,7 @@ export function verified(
       }
     },
     async cancel(reason) {
+      left = true;
       gathering?.drop();
       await body.cancel(reason);
     },

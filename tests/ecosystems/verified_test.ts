@@ -138,3 +138,33 @@ Deno.test("a client that goes away ends the download upstream, without a record"
   assert.equal(cancelled, "gone");
   assert.deepEqual(finished, []);
 });
+
+Deno.test("a client that leaves is neither a wrong file nor a record, with or without a digest", async () => {
+  for (const digest of [SHA256, null]) {
+    const waiting = Promise.withResolvers<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>>();
+    let reads = 0;
+    const body = {
+      read: () =>
+        ++reads === 1
+          ? Promise.resolve({ done: false as const, value: FILE.slice(0, 400) })
+          : waiting.promise,
+      // As a stream's reader does, whose read is under way.
+      cancel: () => Promise.resolve(waiting.resolve({ done: true, value: undefined })),
+    };
+    const finished: Passed[] = [];
+    const broken: unknown[] = [];
+    const stream = verified(body, {
+      digest,
+      size: null,
+      finish: (passed) => Promise.resolve(void finished.push(passed)),
+      broken: (error) => void broken.push(error),
+    });
+    const reader = stream.getReader();
+    await reader.read();
+    const next = reader.read();
+    await reader.cancel("gone");
+    await next;
+    await new Promise((tick) => setTimeout(tick, 0));
+    assert.deepEqual([finished, broken], [[], []]);
+  }
+});
