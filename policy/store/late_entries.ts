@@ -4,6 +4,8 @@ import type { LateRecords } from "./types.ts";
 /** About a kilobyte each. */
 const MAX_WAITING = 20_000;
 const RETRY_MS = 2_000;
+/** Stored at once: new ones come meanwhile, and a store may be far away. */
+const AT_ONCE = 64;
 
 /** Entries that KV did not take, kept in memory until it does. A process that ends before loses them. */
 export class LateEntries<T> {
@@ -36,7 +38,7 @@ export class LateEntries<T> {
     return { waiting: this.#waiting.length, ever: this.#ever };
   }
 
-  /** Stores what waits, oldest first, up to the first failure; true: nothing waits any more. */
+  /** Stores what waits, the oldest first, until some fails; true: nothing waits any more. */
   flush(): Promise<boolean> {
     return this.#flushing ??= this.#flush().finally(() => this.#flushing = null);
   }
@@ -44,13 +46,14 @@ export class LateEntries<T> {
   async #flush(): Promise<boolean> {
     if (this.#waiting.length === 0) return true;
     while (this.#waiting.length > 0) {
-      try {
-        await this.write(this.#waiting[0]);
-      } catch {
+      const batch = this.#waiting.slice(0, AT_ONCE);
+      const results = await Promise.allSettled(batch.map((entry) => this.write(entry)));
+      const failed = batch.filter((_, i) => results[i].status === "rejected");
+      this.#waiting.splice(0, batch.length, ...failed);
+      if (failed.length > 0) {
         this.#arm();
         return false;
       }
-      this.#waiting.shift();
     }
     clearTimeout(this.#timer);
     this.#timer = undefined;

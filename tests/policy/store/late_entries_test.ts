@@ -33,3 +33,26 @@ Deno.test("there is an end to what is kept", async () => {
   failing = false;
   assert.equal(await late.flush(), true);
 });
+
+Deno.test("a store that is far away is not asked for one after another", async () => {
+  const under = new Set<PromiseWithResolvers<void>>();
+  let stored = 0;
+  let most = 0;
+  const late = new LateEntries<number>(async (entry) => {
+    if (entry === 50 && stored < 100) throw new Error("down again");
+    const answer = Promise.withResolvers<void>();
+    under.add(answer);
+    most = Math.max(most, under.size);
+    setTimeout(answer.resolve, 0);
+    await answer.promise;
+    under.delete(answer);
+    stored++;
+  });
+  for (let i = 0; i < 200; i++) late.keep(i);
+  assert.equal(await late.flush(), false);
+  assert.deepEqual([stored, late.state.waiting], [63, 137], "the one that failed waits on");
+  assert.equal(await late.flush(), false);
+  assert.equal(await late.flush(), true);
+  assert.equal(stored, 200);
+  assert.equal(most, 64);
+});
