@@ -8,6 +8,7 @@ export class InvalidMetadata extends Error {
 export type UpstreamFault =
   | "unreachable" // 502: no connection, or it broke
   | "timeout" // 504: no first byte, or a stalled body
+  | "client" // the connection breaks: whoever asked takes nothing any more
   | "redirect" // 502: sends us to an address that is not allowed
   | "oversized" // 502: larger than we read
   | "busy" // 503: too many requests of ours wait for it

@@ -62,12 +62,13 @@ export function guardedPieces(
   return {
     async read() {
       try {
+        watch.alive();
         const piece = await body.read();
         if (piece.done) {
           end();
           return piece;
         }
-        watch.alive();
+        watch.rest();
         bytes += piece.value.length;
         if (bytes <= maxBytes) return piece;
         await body.cancel();
@@ -75,7 +76,7 @@ export function guardedPieces(
       } catch (cause) {
         end();
         if (cause instanceof UpstreamError) throw cause;
-        throw fetchError(host, cause, watch.timedOut);
+        throw fetchError(host, cause, watch.late);
       }
     },
     async cancel(reason) {

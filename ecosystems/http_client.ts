@@ -128,7 +128,12 @@ function once(
       request.destroy();
     };
     ask.signal.addEventListener("abort", abort, { once: true });
-    request.on("close", () => ask.signal.removeEventListener("abort", abort));
+    request.on("close", () => {
+      ask.signal.removeEventListener("abort", abort);
+      reject(new TypeError("the connection was closed without an answer"));
+    });
+    // 101: it speaks something else from here on.
+    request.on("upgrade", (_response, socket) => socket.destroy());
     request.on("error", (error: Error) => {
       const stale = request.reusedSocket && !fresh && !began && !ask.signal.aborted;
       reject(stale ? new StaleConnection(error.message, { cause: error }) : error);

@@ -128,9 +128,8 @@ export class Outgoing {
   ): Promise<Followed<T>> {
     const release = once(await slots.take(url.host));
     const firstByteMs = Math.max(asked.budget.ms, 1);
-    const watch = new Watch({ firstByteMs, stallMs: this.options.limits.stallMs });
-    // Whoever does not read on when the deadline has passed keeps nobody else waiting.
-    watch.signal.addEventListener("abort", release, { once: true });
+    // Whoever does not read on keeps nobody else waiting.
+    const watch = new Watch({ ...this.options.limits, firstByteMs, onSilence: release });
     const end = () => {
       watch.end();
       release();
@@ -146,13 +145,14 @@ export class Outgoing {
         const pause = attempt > 0 ? null : this.#pause(asked, watch, answer);
         if (pause !== null) {
           if (answer !== null) await discard(answer);
+          watch.again();
           await new Promise((resolve) => setTimeout(resolve, pause));
         } else if (answer === null) throw cause;
         else return { answer, url: url.href, host: url.host, watch, end };
       }
     } catch (cause) {
       end();
-      throw upstreamErrorOf(url.host, cause, watch.timedOut);
+      throw upstreamErrorOf(url.host, cause, watch);
     } finally {
       asked.budget.ms -= performance.now() - begin;
     }
@@ -161,10 +161,10 @@ export class Outgoing {
   /** Milliseconds until the second attempt; null: there is none. */
   #pause(
     { method = "GET" }: Asked,
-    { began, leftMs, timedOut }: Watch,
+    { began, leftMs, late }: Watch,
     answer: Answered | null,
   ): number | null {
-    if (timedOut) return null;
+    if (late !== null) return null;
     const { retryMs } = this.options.limits;
     const jitter = (this.options.random ?? Math.random)();
     return secondAttemptIn({ method, began, answer, leftMs }, { retryMs, jitter });
@@ -185,10 +185,10 @@ function isFinal(cause: unknown): boolean {
     cause instanceof AddressRefused;
 }
 
-function upstreamErrorOf(host: string, cause: unknown, timedOut: boolean): Error {
+function upstreamErrorOf(host: string, cause: unknown, { late }: Watch): Error {
   if (cause instanceof UpstreamError || cause instanceof InvalidMetadata) return cause;
   if (cause instanceof AddressRefused) {
     return new UpstreamError("redirect", cause.message, { cause });
   }
-  return fetchError(host, cause, timedOut);
+  return fetchError(host, cause, late);
 }

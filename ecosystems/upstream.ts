@@ -131,7 +131,7 @@ export class Upstream {
     const encoded = answer.headers.get("content-encoding") !== null;
     const stated = Number(answer.headers.get("content-length") ?? NaN);
     const length = encoded || !Number.isSafeInteger(stated) ? null : stated;
-    const maxBytes = this.#limits.fileBytes;
+    const { fileBytes: maxBytes, handOverMs } = this.#limits;
     if (length !== null && length > maxBytes) {
       await leave();
       throw new UpstreamError("oversized", `Upstream's file is of ${length} bytes`);
@@ -144,7 +144,13 @@ export class Upstream {
         // A length that is not stated has to be looked after.
         if (stream === undefined || length === null) return streamOf(body);
         watch.end();
-        sent.then(end, end);
+        // Nobody says how it goes: who takes so long presses upstream no more.
+        const timer = setTimeout(end, handOverMs);
+        const over = () => {
+          clearTimeout(timer);
+          end();
+        };
+        sent.then(over, over);
         return stream;
       },
       length,

@@ -21,6 +21,7 @@ export interface Problem {
 const UPSTREAM: Record<Exclude<UpstreamFault, "status">, { status: number; code: string }> = {
   unreachable: { status: 502, code: "upstream_unreachable" },
   timeout: { status: 504, code: "upstream_timeout" },
+  client: { status: 408, code: "client_timeout" },
   redirect: { status: 502, code: "upstream_redirect" },
   oversized: { status: 502, code: "upstream_oversized" },
   busy: { status: 503, code: "upstream_busy" },

@@ -95,16 +95,29 @@ Deno.test("one upstream is asked for no more documents and files at once than it
 
 Deno.test("a file that nobody reads on keeps nobody waiting for longer than the deadline", async () => {
   await using server = serveRegistry(() => ({ body: "x".repeat(1_000_000), type: "a/b" }));
-  const limits = { filesAtOnce: 1, queueMs: 5_000, firstByteMs: 500, stallMs: 500 };
+  const limits = { filesAtOnce: 1, queueMs: 5_000, firstByteMs: 500, stallMs: 500, clientMs: 600 };
   const upstream = new Upstream({ limits });
   const source = sourceOf(server.url);
   const left = await upstream.file(source, `${server.url}a`);
   await left?.body.read();
   const next = await upstream.file(source, `${server.url}b`);
   await next?.body.cancel();
+  await new Promise((resolve) => setTimeout(resolve, 200));
   await assert.rejects(async () => {
     while (!(await left?.body.read())?.done);
-  }, { fault: "timeout" });
+  }, { fault: "client" });
+});
+
+Deno.test("a file that nobody looks at keeps nobody waiting for ever either", async () => {
+  await using server = serveRegistry(() => ({ body: "x".repeat(1_000), type: "a/b" }));
+  const upstream = new Upstream({ limits: { filesAtOnce: 1, queueMs: 5_000, handOverMs: 50 } });
+  const source = sourceOf(server.url);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const file = await upstream.file(source, `${server.url}a`);
+  const text = new Response(file?.untouched(promise)).text();
+  await (await upstream.file(source, `${server.url}b`))?.body.cancel();
+  assert.equal((await text).length, 1_000);
+  resolve();
 });
 
 Deno.test("a file that nobody looks at has its slot until it is sent, or the client has gone", async () => {

@@ -155,6 +155,63 @@ Deno.test("a body that keeps coming is no silence, however long it takes", async
   await slow.shutdown();
 });
 
+Deno.test("a client that takes its time is no silence of upstream's", async () => {
+  await using server = serveRegistry(() => page("x".repeat(900)));
+  const file = await upstream().file(sourceOf(server), "x");
+  assert.ok(file);
+  let bytes = 0;
+  for (let pause = 300;; pause = 0) {
+    const { done, value } = await file.body.read();
+    if (done) break;
+    bytes += value.length;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  assert.equal(bytes, 900);
+});
+
+Deno.test("what is asked for again has the first byte's deadline, not a body's", async () => {
+  let asked = 0;
+  const silent = Promise.withResolvers<Response>();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => ++asked === 1 ? new Response("no", { status: 503 }) : silent.promise,
+  );
+  const limits = { firstByteMs: 500, stallMs: 60_000, retryMs: 1 };
+  const asking = new Upstream({ limits });
+  const url = `http://127.0.0.1:${server.addr.port}/`;
+  const source = { ecosystem: "npm", url, authorization: null, partition: "", fileOrigins: [] };
+  assert.equal(await fault(asking.document(source, at("x"))), "timeout");
+  assert.equal(asked, 2);
+  silent.resolve(new Response());
+  await server.shutdown();
+});
+
+Deno.test("an answer that speaks another protocol is none, and the next request is answered", async () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const answers = [
+    "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}",
+  ];
+  const serving = (async () => {
+    for (const answer of answers) {
+      const connection = await listener.accept();
+      await connection.read(new Uint8Array(4_096));
+      await connection.write(bytes(answer));
+      // Until the other side has closed it.
+      while (await connection.read(new Uint8Array(64)).catch(() => null) !== null);
+      connection.close();
+    }
+  })();
+  const url = `http://127.0.0.1:${listener.addr.port}/`;
+  const source = { ecosystem: "npm", url, authorization: null, partition: "", fileOrigins: [] };
+  const limits = { firstByteMs: 30_000, retryMs: 60_000 };
+  const asking = new Upstream({ limits });
+  assert.equal(await fault(asking.document(source, at("x"))), "unreachable");
+  assert.equal((await asking.document(source, at("x"))).kind, "document");
+  await serving;
+});
+
 Deno.test("a broken connection is unreachable; so is a host that nobody listens at", async () => {
   await using server = serveRegistry(() => page("x".repeat(100)));
   server.fault(/.*/, { kind: "reset", after: 10 });
