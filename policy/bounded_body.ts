@@ -3,6 +3,7 @@
 export type BodyFault =
   | "too_large"
   | "too_slow" // nothing came for a while, or not all of it in time
+  | "too_many" // all bodies together take more memory than there is for them
   | "broken"; // it broke off, or cannot be inflated
 
 export class BodyRefused extends Error {
@@ -18,10 +19,43 @@ export interface BodyBounds {
   readonly maxBytes: number;
   /** Whether it is gzip. */
   readonly zipped?: boolean;
+  /** What it counts among; absent: nothing, for it is small, or of somebody who is trusted. */
+  readonly share?: BodyShare;
   /** Milliseconds without a byte; 20 s by default. */
   readonly stallMs?: number;
   /** Milliseconds for all of it; two minutes by default. */
   readonly totalMs?: number;
+}
+
+/** The part of one body, given back when it is disposed of. */
+export interface BodyShare extends Disposable {
+  /** Whether there is room for so many bytes more. */
+  take(bytes: number): boolean;
+}
+
+/** Bounds what the bodies of strangers hold together, from their first byte until they are dealt with. */
+export class BodyMemory {
+  #free: number;
+
+  constructor(bytes: number) {
+    this.#free = bytes;
+  }
+
+  open(): BodyShare {
+    let taken = 0;
+    return {
+      take: (bytes) => {
+        if (bytes > this.#free) return false;
+        this.#free -= bytes;
+        taken += bytes;
+        return true;
+      },
+      [Symbol.dispose]: () => {
+        this.#free += taken;
+        taken = 0;
+      },
+    };
+  }
 }
 
 const STALL_MS = 20_000;
@@ -50,6 +84,9 @@ export async function readBounded(
         : bounds.maxBytes;
       if (size > most) {
         throw new BodyRefused("too_large", `The body is larger than ${most} bytes.`);
+      }
+      if (bounds.share?.take(chunk.length) === false) {
+        throw new BodyRefused("too_many", "Too many bodies are being read: try again in a moment.");
       }
       chunks.push(chunk);
     }

@@ -279,7 +279,7 @@ function registry(
     identity,
     client,
     mount: bare ? `${origin}${prefix}/` : `${origin}${prefix}/${mount}/`,
-    body: () => readBody(request, { maxBytes: MAX_BODY }),
+    body: (share) => readBody(request, { maxBytes: MAX_BODY, share }),
     sent: () => arrival.sent(),
     remember,
   });

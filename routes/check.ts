@@ -26,7 +26,7 @@ export interface CheckRequest {
 
 export type Check = (asked: CheckRequest) => Promise<Response>;
 
-/** Files that are read and judged at once by one process; the next ones wait. */
+/** Files that are judged at once by one process; the next ones wait. */
 const AT_ONCE = 4;
 /** Packages of one file. */
 const MAX_ENTRIES = 50_000;
@@ -58,8 +58,10 @@ async function serveCheck(deps: Deps, asked: CheckRequest, slots: Slots): Promis
   if (missing !== null) throw missing;
   const policy = identity.before === null ? standing : standing.asOf(identity.before);
   const { filename: named, format, strict } = readParameters(identity.search, request.headers);
-  const { bytes, filename } = await readUpload(request, named);
+  using share = deps.bodies.open();
+  const { bytes, filename } = await readUpload(request, { named, share });
   return await slots.run(async () => {
+    if (request.signal.aborted) return new Response(null, { status: 499 }); // nobody waits for it
     const begin = deps.now();
     const locked = await readLockfile(bytes, { filename: filename ?? undefined });
     if (locked.entries.length > MAX_ENTRIES) {

@@ -1,5 +1,6 @@
 /** The file that somebody sends to be checked, in whichever way their tool sends files. */
 import { MAX_LOCKFILE_BYTES } from "../ecosystems/lockfiles/mod.ts";
+import type { BodyShare } from "../policy/bounded_body.ts";
 import { readBody } from "./body.ts";
 import { RequestError } from "./errors.ts";
 
@@ -13,9 +14,12 @@ export interface Upload {
 const FORM_BYTES = 10_000;
 const MAX_NAME = 500;
 
-/** Throws RequestError (400, 413). */
-export async function readUpload(request: Request, named: string | null): Promise<Upload> {
-  const bytes = await readBody(request, { maxBytes: MAX_LOCKFILE_BYTES + FORM_BYTES });
+/** Throws RequestError (400, 408, 413, 503). */
+export async function readUpload(
+  request: Request,
+  { named, share }: { named: string | null; share: BodyShare },
+): Promise<Upload> {
+  const bytes = await readBody(request, { maxBytes: MAX_LOCKFILE_BYTES + FORM_BYTES, share });
   const type = request.headers.get("content-type") ?? "";
   const upload = /^multipart\/form-data\b/i.test(type)
     ? await fromForm(bytes, type)

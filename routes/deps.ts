@@ -4,6 +4,7 @@ import type { AdvisorySource, FactsSource } from "../ecosystems/facts.ts";
 import type { Indexes } from "../ecosystems/indexes.ts";
 import type { Upstream } from "../ecosystems/upstream.ts";
 import type { VerifiedFiles } from "../ecosystems/verified_files.ts";
+import type { BodyMemory } from "../policy/bounded_body.ts";
 import type { Requests } from "../policy/store/request.ts";
 import type { Lifts, Policies, Records, RefusalNews, Tokens } from "../policy/store/types.ts";
 import type { Answers } from "./answers.ts";
@@ -54,6 +55,8 @@ export interface Deps {
   /** What rules need besides an index. */
   readonly facts: FactsSource;
   readonly throttle: Throttle;
+  /** What clients send that is larger than a form. */
+  readonly bodies: BodyMemory;
   readonly policies: Policies;
   readonly tokens: Tokens;
   /** Who comes with an identity token of another issuer. */

@@ -1,5 +1,6 @@
 /** One registry request, and the answers that every part of the pipeline gives. */
 import type { Ecosystem, Index, Refusal, RegistryRequest } from "../ecosystems/ecosystem.ts";
+import type { BodyShare } from "../policy/bounded_body.ts";
 import { purl } from "../policy/purl.ts";
 import type { Judgement, Policy } from "../policy/types.ts";
 import { NOT_FOUND, respond } from "./errors.ts";
@@ -27,7 +28,8 @@ export interface Exchange {
   readonly client: Client;
   /** Absolute address of the mount; ends in `/`. */
   readonly mount: string;
-  readonly body: () => Promise<Uint8Array<ArrayBuffer>>;
+  /** @param share what it counts among */
+  readonly body: (share: BodyShare) => Promise<Uint8Array<ArrayBuffer>>;
   /** Resolves when nothing more of its answer will be sent. */
   readonly sent: () => Promise<void>;
   /** Told how it was answered from memory; absent: the request is one of a kind. */

@@ -1,5 +1,6 @@
 import type { PassTarget } from "../ecosystems/ecosystem.ts";
 import { InvalidMetadata, UpstreamError } from "../ecosystems/errors.ts";
+import type { BodyShare } from "../policy/bounded_body.ts";
 import type { Deps } from "./deps.ts";
 import { NOT_FOUND, RequestError, respond } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
@@ -22,9 +23,12 @@ export async function servePass(
     ? target.path
     : await ecosystem.resolvePass(target, context);
   if (url === null) return respond(NOT_FOUND, { json: ecosystem.errorsAsJson === true });
+  using share = deps.bodies.open();
   const passed = await deps.upstream.pass(source, { url, accept: target.accept }, {
     method: target.method,
-    body: target.method === "POST" ? await bodyOf(deps.now(), exchange, target) : undefined,
+    body: target.method === "POST"
+      ? await bodyOf(deps.now(), exchange, { target, share })
+      : undefined,
     type: target.method === "POST" ? "application/json" : undefined,
     origins: await deps.indexes.origins(ecosystem, source),
   });
@@ -53,9 +57,9 @@ export async function servePass(
 async function bodyOf(
   now: number,
   { ecosystem, policy, body }: Exchange,
-  { audit }: PassTarget,
+  { target: { audit }, share }: { target: PassTarget; share: BodyShare },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await body();
+  const bytes = await body(share);
   const { id, versions, auditWithout } = ecosystem;
   const hidden = policy.registries.filter((registry) => registry.ecosystem === id);
   const { judgeName } = policy;

@@ -6,6 +6,7 @@ import { RevalidatedCache } from "../ecosystems/revalidated.ts";
 import { SharedBodies } from "../ecosystems/shared_body.ts";
 import { Upstream, type UpstreamLimits } from "../ecosystems/upstream.ts";
 import { VerifiedFiles } from "../ecosystems/verified_files.ts";
+import { BodyMemory } from "../policy/bounded_body.ts";
 import type { Requests } from "../policy/store/request.ts";
 import type { Lifts, Policies, Records, RefusalNews, Tokens } from "../policy/store/types.ts";
 import type { VersionSchemes } from "../policy/types.ts";
@@ -39,6 +40,9 @@ export interface Parts {
   readonly resolve?: Resolve;
 }
 
+/** Two of the largest lockfiles and some more: an instance of Deno Deploy has 512 MB for everything. */
+const BODY_BYTES = 128 * 1024 * 1024;
+
 /** Puts the parts together: one upstream client, caches within one bound. */
 export function wire(parts: Parts): Deps {
   const { now, settings } = parts;
@@ -52,18 +56,19 @@ export function wire(parts: Parts): Deps {
     new RevalidatedCache(upstream, share(0.4)),
     new RevalidatedCache(upstream, share(0.05)),
   );
-  const bodies = new SharedBodies();
+  const shared = new SharedBodies();
   const sources = publicSources(settings.upstreams);
   return {
     ...parts,
     lifts: tolerantLifts(parts.lifts, parts.policies),
     throttle: new Throttle(now),
+    bodies: new BodyMemory(BODY_BYTES),
     publicSources: sources,
     workloads: workloadsOf(parts),
     upstream,
     indexes,
-    answers: new Answers(share(0.35).bytes, bodies),
-    files: new VerifiedFiles(share(0.2).bytes, bodies),
+    answers: new Answers(share(0.35).bytes, shared),
+    files: new VerifiedFiles(share(0.2).bytes, shared),
     judgements: new WeakMap(),
     facts: new FactsSource({ ...parts, indexes, publicSources: sources }),
   };

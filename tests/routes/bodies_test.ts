@@ -61,3 +61,37 @@ Deno.test("a body that trickles is 408", async () => {
     return true;
   });
 });
+
+Deno.test("bodies that are being read have a bound together, and give their room back", async () => {
+  await using registry = startNpmRegistry();
+  registry.publish({ name: "left", version: "1.0.0" });
+  await using proxy = await testProxy({ upstreams: { npm: registry.url } });
+  const post = (path: string, body: BodyInit, init: RequestInit = {}) =>
+    proxy.fetch(path, { method: "POST", body, ...init });
+  const stuck: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>[] = [];
+  const held = [1, 2, 3].map(() =>
+    post(
+      "/check",
+      new ReadableStream<Uint8Array<ArrayBuffer>>({
+        start(controller) {
+          controller.enqueue(new Uint8Array(40 * MB).fill(32));
+          stuck.push(controller);
+        },
+      }),
+    )
+  );
+  const audit = "/npm/-/npm/v1/security/advisories/bulk";
+  const body = new Uint8Array(9 * MB).fill(32);
+  let refused: Response;
+  do {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    refused = await post("/check", body);
+    await refused.body?.cancel();
+  } while (refused.status === 422); // not all of the three are read yet
+  assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "10"]);
+  assert.equal((await post("/check", "pkg:npm/left@1.0.0")).status, 200, "small ones have room");
+  assert.equal((await post(audit, "{}")).status, 200);
+  for (const controller of stuck) controller.close();
+  for (const response of await Promise.all(held)) assert.equal(response.status, 422);
+  assert.equal((await post("/check", body)).status, 422, "and large ones again");
+});
