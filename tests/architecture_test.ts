@@ -26,7 +26,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 const SURROUNDINGS = /^(?:main\.ts|admin\/(?:query|advisories|check)(?:\.ts|\/))/;
 /** Who asks other machines; the command line asks a proxy with `--url`. */
 const OUTGOING =
-  /^(?:ecosystems\/(?:upstream|advisories\/client)\.ts|admin\/query\/|admin\/check\/client\.ts)/;
+  /^(?:ecosystems\/(?:upstream|http_client|(?:advisories|issuers)\/client)\.ts|admin\/query\/|admin\/(?:check|webhooks)\/client\.ts)/;
 
 /** In pieces, so that this file is none of those it looks for. */
 const HOSTS = new RegExp(
@@ -100,12 +100,21 @@ const noSurroundings: Check = (tree) =>
     /\bDeno\s*\.\s*(?:env|openKv)\b|\bprocess\s*\.\s*env\b/,
   );
 
-const noFetch: Check = (tree) =>
-  codeMatching(
-    product(tree).filter(([path]) => !OUTGOING.test(path)),
-    // `fetch(request: Request)` declares a method.
-    /(?<![.\w#])fetch\((?!\w+\??:)|\bglobalThis\.fetch\b|\bDeno\.connect|\bnew WebSocket\b/,
-  );
+const noFetch: Check = (tree) => {
+  const others = product(tree).filter(([path]) => !OUTGOING.test(path));
+  return [
+    ...codeMatching(
+      others,
+      // `fetch(request: Request)` declares a method.
+      /(?<![.\w#])fetch\((?!\w+\??:)|\bglobalThis\.fetch\b|\bDeno\.connect|\bnew (?:WebSocket|HttpClient)\b/,
+    ),
+    // Of `node:net`, what only looks at addresses is well.
+    ...matching(
+      others,
+      /^import (?!type\b)(?!\{ (?:BlockList, )?isIP \})[^;]*"node:(?:https?|http2|net|tls|dgram)"|\bimport\("node:(?:https?|http2|net|tls|dgram)"/m,
+    ),
+  ];
+};
 
 const pureRules: Check = (tree) =>
   codeMatching(
@@ -198,8 +207,12 @@ const CHECKS: readonly [string, Check, Readonly<Record<string, string>>][] = [
     "policy/store/a.ts": "const kv = await Deno.openKv();",
     "routes/a.ts": 'const a = Deno.env.get("A");',
   }],
-  ["only ecosystems/upstream.ts fetches", noFetch, {
+  ["only those that are named ask other machines", noFetch, {
     "routes/a.ts": "const response = await fetch(url);",
+    "routes/b.ts": 'import { request } from "node:https";',
+    "routes/c.ts": 'import {\n  isIP,\n  connect,\n} from "node:net";',
+    "routes/d.ts": 'const { connect } = await import("node:tls");',
+    "policy/a.ts": "const client = new HttpClient();",
     "ecosystems/npm/a.ts": "const response = await globalThis.fetch(url);",
   }],
   ["rules have no clock, no randomness and no I/O", pureRules, {
