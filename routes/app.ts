@@ -207,10 +207,10 @@ function route(deps: Deps, asked: Asked): Response | Promise<Response> {
 
 // Pages are loaded at the first request for them, too.
 
-async function setup(deps: Deps, identity: Identified): Promise<Response> {
+async function setup(deps: Deps, identity: Identified, only?: Ecosystem): Promise<Response> {
   if (await isUnknownOrg(deps, identity)) return respond(NOT_FOUND, { json: false });
   const { serveSetup } = await import("./setup.ts");
-  return await serveSetup(identity);
+  return await serveSetup(identity, only?.id);
 }
 
 async function why(deps: Deps, asked: Asked, path: string): Promise<Response> {
@@ -239,7 +239,7 @@ function routeSubdomain(
     }
     return why(deps, asked, rest.slice(5));
   }
-  if (rest === "/" && wantsPage(request.headers)) return setup(deps, identity);
+  if (rest === "/" && wantsPage(request.headers)) return setup(deps, identity, ecosystem);
   const slash = rest.indexOf("/", 1);
   const first = slash < 0 ? "" : rest.slice(1, slash);
   if (ecosystem.mounts.includes(first)) {

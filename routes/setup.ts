@@ -19,17 +19,25 @@ interface Group {
 }
 
 const TOKEN = "pp_…";
+/** A package that everybody knows, of each ecosystem. */
+const EXAMPLES = [
+  { id: "npm", name: "lodash" },
+  { id: "pypi", name: "requests" },
+  { id: "cargo", name: "serde" },
+] as const;
 
 /**
  * The set-up of every client for one base address.
  * @param base without trailing slash
+ * @param only id of the only ecosystem there is below it; null: there are all
  */
-export function clientsFor(base: string): readonly Group[] {
-  return [
-    { title: "JavaScript", clients: javascript(base) },
-    { title: "Python", clients: python(`${base}/pypi/simple/`) },
-    { title: "Rust", clients: rust(`sparse+${base}/cargo/`) },
+export function clientsFor(base: string, only: string | null = null): readonly Group[] {
+  const groups = [
+    { id: "npm", title: "JavaScript", clients: javascript(base) },
+    { id: "pypi", title: "Python", clients: python(`${base}/pypi/simple/`) },
+    { id: "cargo", title: "Rust", clients: rust(`sparse+${base}/cargo/`) },
   ];
+  return groups.filter(({ id }) => only === null || only === id);
 }
 
 function javascript(base: string): Client[] {
@@ -103,13 +111,18 @@ function rust(index: string): Client[] {
   }];
 }
 
-/** `GET <base>/` and `GET <base>/setup`. */
+/**
+ * `GET <base>/` and `GET <base>/setup`.
+ * @param only see `clientsFor`
+ */
 export function serveSetup(
   { base, org, user }: Pick<Identified, "base" | "org" | "user">,
+  only: string | null = null,
 ): Promise<Response> {
   const address = `${base.origin}${base.prefix}`;
-  const why = `${address}/why/pkg:npm/lodash`;
-  const named = `${base.origin}/o-ORG/u-USER/npm/`;
+  const example = EXAMPLES.find(({ id }) => id === only) ?? EXAMPLES[0];
+  const why = `${address}/why/pkg:${example.id}/${example.name}`;
+  const named = `${base.origin}/o-ORG/u-USER/${example.id}/`;
   return page({
     title: "Package Proxy",
     body: html`
@@ -120,7 +133,7 @@ export function serveSetup(
         a record of what was installed.${user === "" ? "" : ` You are ${user}.`}
       </p>
       <p>Ask about any package: <a href="${why}"><code>${why}</code></a></p>
-      ${clientsFor(address).map(({ title, clients }) =>
+      ${clientsFor(address, only).map(({ title, clients }) =>
         html`
           <h2>${title}</h2>
           ${clients.map(oneClient)}

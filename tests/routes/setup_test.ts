@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createApp } from "../../routes/app.ts";
 import { serveSetup } from "../../routes/setup.ts";
 import { testProxy } from "../proxy.ts";
 
@@ -52,6 +53,23 @@ Deno.test("the set-up keeps the org and user of the address, and the outside add
   const secure = shown(await (await outside.fetch("/", { headers: BROWSER })).text());
   assert.ok(secure.includes("npm config set registry https://packages.example/npm/"));
   assert.ok(!secure.includes("http://") && !secure.includes("unsafeHttpWhitelist"));
+});
+
+Deno.test("below an ecosystem's own name the page shows that ecosystem alone, as it is served there", async () => {
+  await using proxy = await testProxy({ settings: { baseDomain: "packages.example" } });
+  const app = createApp(proxy.deps);
+  for (
+    const [host, own, others] of [
+      ["npm", "/npm/", ["/pypi/", "/cargo/"]],
+      ["files", "/pypi/simple/", ["/npm/", "/cargo/"]],
+      ["cargo", "/cargo/", ["/npm/", "/pypi/"]],
+    ] as const
+  ) {
+    const base = `http://${host}.acme.packages.example`;
+    const text = shown(await (await app(new Request(`${base}/`, { headers: BROWSER }))).text());
+    assert.ok(text.includes(`${base}${own}`), text);
+    for (const other of others) assert.ok(!text.includes(`${base}${other}`), text);
+  }
 });
 
 Deno.test("pages run nothing, load nothing and are kept nowhere", async () => {
