@@ -161,7 +161,7 @@ export interface ComponentRow extends PackageRow {
   /** The file handed out last; absent: its record has expired meanwhile. */
   readonly file?: {
     readonly name: string;
-    /** Absent: it was not read on its way (a redirect). */
+    /** Absent: the registry's digest is another (npm), or the file was not read on its way. */
     readonly sha256?: string;
   };
 }
