@@ -1,11 +1,10 @@
 /** `/alerts`: what was handed out before an advisory said what it is. */
 import * as v from "valibot";
 import type { Alert } from "../policy/store/alerts.ts";
-import { PolicyInvalid } from "../policy/store/errors.ts";
-import { pointerOf } from "../policy/tree.ts";
 import { ALERT_COLUMNS, alertRow } from "./alert_row.ts";
 import { JSON_TYPES, readJson } from "./body.ts";
 import { type Context, type Endpoint, json, withQuery } from "./endpoint.ts";
+import { parseBody } from "./forms.ts";
 import { listResponse } from "./lists.ts";
 import {
   cursorParameter,
@@ -89,14 +88,7 @@ export const ALERT_ENDPOINTS: readonly Endpoint[] = [
 ];
 
 async function acknowledge({ deps, org, id, caller, request }: Context): Promise<Response> {
-  const parsed = v.safeParse(acknowledgement, await readJson(request, JSON_TYPES));
-  if (!parsed.success) {
-    throw new PolicyInvalid(parsed.issues.map((issue) => ({
-      pointer: pointerOf((issue.path ?? []).map((item) => String(item.key))),
-      detail: issue.type === "strict_object" ? "unknown key" : issue.message,
-    })));
-  }
-  const { comment } = parsed.output;
+  const { comment } = parseBody(acknowledgement, await readJson(request, JSON_TYPES));
   return answer(await deps.alerts.acknowledge(org, id, { by: caller.user, comment }));
 }
 

@@ -4,10 +4,10 @@ import { compilePolicy } from "../policy/engine.ts";
 import { MAX_DOCUMENT_BYTES } from "../policy/schema.ts";
 import { strict } from "../policy/shape.ts";
 import { PolicyInvalid } from "../policy/store/errors.ts";
-import { pointerOf } from "../policy/tree.ts";
 import type { Policy } from "../policy/types.ts";
 import { JSON_TYPES, readJson } from "./body.ts";
 import { type Context, type Endpoint, json } from "./endpoint.ts";
+import { parseBody } from "./forms.ts";
 import { mergePatch } from "./merge_patch.ts";
 import { readPeriod } from "./parameters.ts";
 import { effectivePolicy } from "./policies.ts";
@@ -76,16 +76,9 @@ export function simulateEndpoints({ document }: PolicySchemas): readonly Endpoin
 
 async function handle(context: Context): Promise<Response> {
   const { deps, org, request } = context;
-  const body = await readJson(request, JSON_TYPES);
-  const parsed = v.safeParse(asked, body);
-  if (!parsed.success) {
-    throw new PolicyInvalid(parsed.issues.map((issue) => ({
-      pointer: pointerOf((issue.path ?? []).map((item) => String(item.key))),
-      detail: issue.type === "strict_object" ? "unknown key" : issue.message,
-    })));
-  }
-  const span = readSpan(parsed.output, deps.now());
-  const policy = await policyOf(context, parsed.output);
+  const given = parseBody(asked, await readJson(request, JSON_TYPES));
+  const span = readSpan(given, deps.now());
+  const policy = await policyOf(context, given);
   const current = await deps.policies.get(org);
   return json(summary(await simulate(deps, { org, policy, current, ...span }), span));
 }

@@ -2,9 +2,9 @@
 import * as v from "valibot";
 import { parseDuration, parseInstant } from "../policy/duration.ts";
 import { PolicyInvalid } from "../policy/store/errors.ts";
-import { pointerOf } from "../policy/tree.ts";
 import { JSON_TYPES, readJson } from "./body.ts";
 import { type Context, type Endpoint, json, noContent, withQuery } from "./endpoint.ts";
+import { parseBody } from "./forms.ts";
 import { cursorParameter, limitParameter } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import { createdToken, listedToken, listOf, newToken } from "./schemas.ts";
@@ -57,16 +57,7 @@ export const TOKEN_ENDPOINTS: readonly Endpoint[] = [
 ];
 
 async function create({ deps, org, caller, request }: Context): Promise<Response> {
-  const parsed = v.safeParse(newToken, await readJson(request, JSON_TYPES));
-  if (!parsed.success) {
-    throw new PolicyInvalid(parsed.issues.map((issue) => ({
-      pointer: pointerOf((issue.path ?? []).map((item) => String(item.key))),
-      detail: issue.type === "strict_object"
-        ? (issue.received === "undefined" ? "is required" : "unknown key")
-        : issue.message,
-    })));
-  }
-  const { user, role, expires } = parsed.output;
+  const { user, role, expires } = parseBody(newToken, await readJson(request, JSON_TYPES));
   if (role === "admin" && caller.role !== "admin") {
     throw new Problem("forbidden", "Only an admin makes tokens of the role admin.");
   }
