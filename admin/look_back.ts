@@ -39,20 +39,23 @@ export interface LookBack {
 export async function lookBack(deps: LookBackDeps): Promise<LookBack> {
   const sums = { orgs: 0, packages: 0, raised: 0, updated: 0, unasked: 0 };
   let ended: string | null = null;
-  for (const org of await deps.records.orgs("install")) {
-    sums.orgs++;
-    const policy = await policyOf(deps, org);
-    if (policy === null) continue;
-    for await (const batch of batches(casesOf(deps, org, policy))) {
-      if (deps.signal?.aborted) ended = "another instance took over";
-      else ended = await lookAt(deps, batch, sums);
-      if (ended !== null) break;
-    }
+  // Of all orgs together, so that one package without an answer is rarely a batch of its own.
+  for await (const batch of batches(allCases(deps, sums))) {
+    if (deps.signal?.aborted) ended = "another instance took over";
+    else ended = await lookAt(deps, batch, sums);
     if (ended !== null) break;
   }
   const done = { ...sums, ended };
   deps.log({ event: "look_back", ...done });
   return done;
+}
+
+async function* allCases(deps: LookBackDeps, sums: { orgs: number }): AsyncGenerator<Case> {
+  for (const org of await deps.records.orgs("install")) {
+    sums.orgs++;
+    const policy = await policyOf(deps, org);
+    if (policy !== null) yield* casesOf(deps, org, policy);
+  }
 }
 
 /** Why to stop; null: go on. */
@@ -62,22 +65,23 @@ async function lookAt(
   sums: { packages: number; raised: number; updated: number; unasked: number },
 ): Promise<string | null> {
   const answers = await deps.advisories.known(batch);
-  let failing: string | null = null;
+  let silent = 0;
+  let answered = 0;
   for (const [i, one] of batch.entries()) {
     const known = answers[i];
     if (known === null) continue;
     sums.packages++;
-    if (known.state !== "current" && known.state !== "off") {
-      sums.unasked++;
-      // One answer that cannot be read says nothing about the next.
-      if (known.state !== "unreadable") failing = "the advisory database does not answer";
-    }
+    const isKnown = known.state === "current" || known.state === "off";
+    if (!isKnown) sums.unasked++;
+    // One answer that cannot be read says nothing about the next.
+    if (isKnown || known.state === "unreadable") answered++;
+    else silent++;
     for (const found of await findings(deps, one, known.list)) {
       const outcome = await deps.alerts.raise(found, one.normal);
       if (outcome !== "known") sums[outcome]++;
     }
   }
-  return failing;
+  return silent > 0 && answered === 0 ? "the advisory database does not answer" : null;
 }
 
 /** null: it cannot be read, so nobody knows which names are private. */

@@ -22,7 +22,22 @@ export interface OsvQuery {
 /** The database did not answer, or said that it cannot. */
 export class AdvisoriesUnavailable extends Error {
   override readonly name = "AdvisoriesUnavailable";
+
+  /** @param ofOne asked for one package's records, which says nothing about what else it has */
+  constructor(message: string, readonly ofOne: boolean, options?: ErrorOptions) {
+    super(message, options);
+  }
 }
+
+interface Question {
+  /** Sent as JSON, by POST. */
+  readonly body?: unknown;
+  /** Whether it is for one package's records alone. */
+  readonly ofOne: boolean;
+}
+
+/** Statuses of 4xx that are not about what was asked for. */
+const NOT_NOW: ReadonlySet<number> = new Set([408, 429]);
 
 const token = v.nullish(v.pipe(v.string(), v.maxLength(10_000)));
 
@@ -71,7 +86,7 @@ export class OsvClient {
     found: RecordVersion[][],
   ): Promise<Page[]> {
     const queries = pages.map(({ at, token }) => ({ package: packages[at], ...paged(token) }));
-    const answer = await this.#ask("v1/querybatch", { queries });
+    const answer = await this.#ask("v1/querybatch", { body: { queries }, ofOne: false });
     const parsed = v.safeParse(batchSchema, answer);
     if (!parsed.success || parsed.output.results.length !== pages.length) {
       throw new AdvisoryUnreadable("OSV's answer to a batch is not what was asked for");
@@ -88,7 +103,8 @@ export class OsvClient {
     const found: OsvRecord[] = [];
     let token: string | null = null;
     for (let round = 0; round < MAX_PAGES; round++) {
-      const answer: unknown = await this.#ask("v1/query", { package: one, ...paged(token) });
+      const body = { package: one, ...paged(token) };
+      const answer: unknown = await this.#ask("v1/query", { body, ofOne: true });
       const parsed = v.safeParse(querySchema, answer);
       if (!parsed.success) throw new AdvisoryUnreadable("OSV's answer to a query is none");
       const { vulns = [], next_page_token: next } = parsed.output;
@@ -101,13 +117,14 @@ export class OsvClient {
 
   /** One record. */
   async record(id: string): Promise<OsvRecord> {
-    const record = readRecord(await this.#ask(`v1/vulns/${encodeURIComponent(id)}`));
+    const path = `v1/vulns/${encodeURIComponent(id)}`;
+    const record = readRecord(await this.#ask(path, { ofOne: true }));
     if (record.id !== id) throw new AdvisoryUnreadable(`OSV answers ${record.id} for ${id}`);
     return record;
   }
 
-  async #ask(path: string, body?: unknown): Promise<unknown> {
-    const text = await this.#fetch(path, body);
+  async #ask(path: string, question: Question): Promise<unknown> {
+    const text = await this.#fetch(path, question);
     try {
       return JSON.parse(text);
     } catch (cause) {
@@ -115,7 +132,7 @@ export class OsvClient {
     }
   }
 
-  async #fetch(path: string, body: unknown): Promise<string> {
+  async #fetch(path: string, { body, ofOne }: Question): Promise<string> {
     try {
       const response = await fetch(new URL(path, this.#base), {
         method: body === undefined ? "GET" : "POST",
@@ -132,16 +149,19 @@ export class OsvClient {
       const isJson = /\bjson\b/i.test(response.headers.get("content-type") ?? "");
       if (response.status !== 200 || !isJson) {
         await response.body?.cancel();
-        throw new AdvisoriesUnavailable(
-          `OSV answers ${response.status}${isJson ? "" : ", no JSON"}`,
-        );
+        const { status } = response;
+        const says = `OSV answers ${status}${isJson ? "" : ", no JSON"}`;
+        const refuses = isJson && status >= 400 && status < 500 && !NOT_NOW.has(status);
+        if (ofOne && refuses) throw new AdvisoryUnreadable(`${says} to ${path}`);
+        throw new AdvisoriesUnavailable(says, ofOne);
       }
       return await readText(response);
     } catch (cause) {
       if (cause instanceof AdvisoriesUnavailable || cause instanceof AdvisoryUnreadable) {
         throw cause;
       }
-      throw new AdvisoriesUnavailable(`Cannot reach OSV at ${new URL(this.#base).host}`, { cause });
+      const { host } = new URL(this.#base);
+      throw new AdvisoriesUnavailable(`Cannot reach OSV at ${host}`, ofOne, { cause });
     }
   }
 }

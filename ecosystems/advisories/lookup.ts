@@ -335,7 +335,8 @@ export class Advisories implements AdvisorySource {
 
   #failed(error: unknown): Failure {
     const unreachable = error instanceof AdvisoriesUnavailable;
-    if (unreachable) this.#retryAt = this.#parts.now() + RETRY_MS;
+    // What it has of one package alone keeps nobody from asking for the others.
+    if (unreachable && !error.ofOne) this.#retryAt = this.#parts.now() + RETRY_MS;
     if (!this.#failing || !unreachable) {
       const state = this.#last === null ? "never" : "failing";
       this.#parts.log({ event: "advisories", state, error: String(error), note: NOTE[state] });

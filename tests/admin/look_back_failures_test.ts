@@ -88,6 +88,43 @@ Deno.test("one package whose advisories cannot be read keeps nobody else from be
   assert.equal((await it.later()).raised, 2);
 });
 
+for (const status of [404, 500]) {
+  Deno.test(`a record that OSV answers with ${status} keeps no org after it from being told`, async () => {
+    await using it = await setting();
+    // More than are asked about at once, and first in order, all of one org.
+    const { records } = it.proxy.deps;
+    for (const name of ["poison", ...Array.from({ length: 100 }, (_, i) => `package-${i}`)]) {
+      await records.add("install", {
+        ...{ org: "aaa", user: "alice", ip: "", ecosystem: "npm", package: name },
+        ...{ version: "1.0.0", filename: `${name}-1.0.0.tgz`, purl: `pkg:npm/${name}@1.0.0` },
+        ...{ bytes: 1, verdict: "allow", policy: "01" },
+      });
+    }
+    await handOut(it);
+    it.osv.add(
+      advisory("GHSA-xxxx-yyyy-zzzz", { name: "poison", versions: ["1.0.0"] }),
+      MADE_UP.axios,
+    );
+    const headers = { "content-type": "application/json" };
+    it.osv.fault(/vulns\/GHSA-xxxx/, { kind: "status", status, body: "{}", headers });
+    const done = await it.later();
+    assert.deepEqual([done.raised, done.unasked, done.ended], [2, 1, null]);
+    assert.equal((await it.alerts("globex")).length, 1);
+  });
+}
+
+Deno.test("a record without an answer in an org of its own keeps no other from being told", async () => {
+  await using it = await setting();
+  it.npm.publish({ name: "poison", version: "1.0.0" });
+  await it.install("/o-aaa/u-alice", "/npm/poison/-/poison-1.0.0.tgz");
+  await handOut(it);
+  it.osv.add(advisory("GHSA-xxxx-yyyy-zzzz", { name: "poison", versions: ["1.0.0"] }));
+  it.osv.add(MADE_UP.axios);
+  it.osv.fault(/vulns\/GHSA-xxxx/, { kind: "reset", after: 1 });
+  const done = await it.later();
+  assert.deepEqual([done.raised, done.unasked, done.ended], [2, 1, null]);
+});
+
 Deno.test("OSV is asked for many packages at once, and for no name of ours", async () => {
   const registries = [{
     ecosystem: "npm",
