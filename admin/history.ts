@@ -20,7 +20,10 @@ const PATH = "/admin/v1/orgs/{org}";
 const FILTERS = {
   ecosystem: textParameter("Id of an ecosystem"),
   package: textParameter("A name, or a glob with `*`"),
-  version: textParameter("A range in the ecosystem's own syntax"),
+  version: textParameter(
+    "A range in the ecosystem's own syntax, or one version; without `ecosystem`, " +
+      "of those ecosystems alone that have such a range",
+  ),
   user: textParameter("Who installed"),
   since: sinceParameter,
   until: untilParameter,

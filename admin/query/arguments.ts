@@ -82,7 +82,8 @@ export const HELP = `deno task query [${VIEWS.join("|")}] [options]
   --org NAME          default: default
   --ecosystem ID      npm, pypi, cargo ...
   --package NAME      a name, or a pattern with *
-  --version RANGE     in the ecosystem's own syntax
+  --version RANGE     in the ecosystem's own syntax; without --ecosystem, of those
+                      ecosystems alone that have such a range
   --user NAME
   --code CODE         refusals: min_age, blocked ...
   --status STATUS     alerts: open, acknowledged; requests: open, approved, denied, expired

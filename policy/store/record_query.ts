@@ -80,13 +80,20 @@ function versionTest(query: RecordQuery, schemes: VersionSchemes): (facts: Facts
   return (facts) => ranges.get(facts.ecosystem)?.(facts.version) ?? false;
 }
 
-/** A single version counts as a range too, where the syntax has no such range (`2.31.0` in PEP 440). */
+/** One version as somebody writes it, be it none that parses (`2004d` on PyPI); no `1.x`, which is a range. */
+const ONE_VERSION = /^v?\d(?!.*\.x(?:\.|$))[\w.+!-]*$/i;
+
+/**
+ * A single version counts as a range too, where the syntax has no such range
+ * (`2.31.0` in PEP 440), and nothing else: what is mistyped is no version that
+ * nobody has.
+ */
 function readRange(
   text: string,
   scheme: VersionScheme | undefined,
 ): ((version: string) => boolean) | null {
   if (scheme === undefined) return (version) => text === "*" || version === text;
-  for (const range of [text, scheme.exact(text)]) {
+  for (const range of ONE_VERSION.test(text.trim()) ? [text, scheme.exact(text)] : [text]) {
     try {
       return scheme.range(range);
     } catch {

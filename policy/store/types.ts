@@ -127,7 +127,10 @@ export interface RecordQuery {
   readonly ecosystem?: string;
   /** A name, or a glob with `*`. */
   readonly package?: string;
-  /** A range in the ecosystem's own syntax; needs `ecosystem` only to choose the syntax, else each record's own. */
+  /**
+   * A range in the ecosystem's own syntax, or one version. Without `ecosystem`
+   * each record's own syntax counts; none of those that have no such range fits.
+   */
   readonly version?: string;
   readonly user?: string;
   readonly code?: string;

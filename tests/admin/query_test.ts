@@ -123,6 +123,8 @@ Deno.test("deno task query: bad usage is 2 and names the argument, failures are 
     [["--org", "Not An Org"], /--org/],
     [["--ecosystem", "gems"], /--ecosystem.*npm/],
     [["--ecosystem", "npm", "--version", "no range"], /--version/],
+    [["--ecosystem", "pypi", "--version", "^2.31"], /--version.*pypi/],
+    [["--version", ">>2"], /--version.*npm, pypi, cargo/],
     [["--since", "yesterday"], /--since/],
     [["--until", "2026-13-01"], /--until/],
     [["--limit", "0"], /--limit/],

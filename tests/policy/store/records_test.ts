@@ -158,6 +158,8 @@ Deno.test("filters", async (t) => {
         { version: "~=2.31" },
         ["types_requests@2.32.0", "requests@2.31.0"],
       ],
+      ["a version that does not parse", { ecosystem: "pypi", version: "2004d" }, []],
+      ["a version with a v", { ecosystem: "pypi", version: "v2.31.0" }, ["requests@2.31.0"]],
       ["single version", { ecosystem: "pypi", version: "2.31.0" }, ["requests@2.31.0"]],
       ["user", { user: "bob" }, ["requests@2.31.0", "lodash@4.17.21"]],
       ["no user", { user: "" }, ["@acme/ui@1.0.0"]],
@@ -181,7 +183,14 @@ Deno.test("filters", async (t) => {
       await t.step(name, async () => assert.deepEqual(await found(records, query), expected));
     }
     await t.step("what is a range in no ecosystem is a SyntaxError", async () => {
-      for (const query of [{ version: "no range" }, { version: "~=2.31", ecosystem: "cargo" }]) {
+      const mistyped = ["<", ">>2", "^^1", "==", "||", "~>1", "^2.31", "1.x", "lalala", "=1.0.0"];
+      const queries = [
+        { version: "no range" },
+        { version: "~=2.31", ecosystem: "cargo" },
+        ...mistyped.map((version) => ({ version, ecosystem: "pypi" })),
+        ...["<", ">>2", "^^1", "lalala"].map((version) => ({ version })),
+      ];
+      for (const query of queries) {
         const listed = records.list("install", { org: "acme", ...query }, { limit: 1 });
         await assert.rejects(listed, SyntaxError);
         await assert.rejects(
