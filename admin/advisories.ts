@@ -4,6 +4,7 @@ import { ECOSYSTEMS } from "../ecosystems/mod.ts";
 import { AdvisoryStore, type BulkHead } from "../policy/store/advisories.ts";
 import { checkVersion } from "../policy/store/migrations.ts";
 import { importAdvisories } from "./advisories/import.ts";
+import { existingDatabase } from "./database.ts";
 import { visible } from "./formats.ts";
 import { fromHere } from "./from_here.ts";
 
@@ -28,7 +29,9 @@ async function advisories(args: readonly string[]): Promise<number> {
     return 2;
   }
   try {
-    const kv = await Deno.openKv(Deno.env.get("KV_URL") || undefined);
+    const address = Deno.env.get("KV_URL") || undefined;
+    // What is imported may be the first that a database holds.
+    const kv = await Deno.openKv(command === "import" ? address : await existingDatabase(address));
     try {
       await checkVersion(kv);
       const store = new AdvisoryStore(kv, TIMEOUT_MS);

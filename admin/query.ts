@@ -4,6 +4,7 @@ import { SCHEMES } from "../ecosystems/mod.ts";
 import { parseDuration } from "../policy/duration.ts";
 import { checkVersion } from "../policy/store/migrations.ts";
 import { openRecords } from "../policy/store/records.ts";
+import { existingDatabase } from "./database.ts";
 import { visible } from "./formats.ts";
 import { fromHere } from "./from_here.ts";
 import { type Arguments, HELP, readArguments, UsageError } from "./query/arguments.ts";
@@ -42,7 +43,7 @@ async function run(read: Arguments): Promise<void> {
     return;
   }
   const retentionMs = retention();
-  const kv = await Deno.openKv(Deno.env.get("KV_URL") || undefined);
+  const kv = await Deno.openKv(await existingDatabase(Deno.env.get("KV_URL") || undefined));
   let local: Ask | undefined;
   try {
     await checkVersion(kv);

@@ -79,7 +79,7 @@ export const HELP = `deno task query [${VIEWS.join("|")}] [options]
   audit               who changed what, before and after
   simulate            what another policy would have refused of the last 30 days' installs
 
-  --org NAME          default: default
+  --org NAME          default: the one that the proxy's address names, else default
   --ecosystem ID      npm, pypi, cargo ...
   --package NAME      a name, or a pattern with *
   --version RANGE     in the ecosystem's own syntax; without --ecosystem, of those
@@ -95,7 +95,8 @@ export const HELP = `deno task query [${VIEWS.join("|")}] [options]
   --since, --until    an age (7d, 36h), a date or a date-time; from --since on, before --until
   --limit N           rows at most; default: all
   --format FORMAT     ${FORMATS.join(", ")}; default: table on a terminal, else jsonl
-  --url URL           ask a running proxy (PROXY_URL) instead of reading the KV of KV_URL
+  --url URL           ask a running proxy (PROXY_URL), with /o-<org>/u-<user>/ or
+                      without, instead of reading the KV of KV_URL
   --token TOKEN       the token for it (PROXY_TOKEN)
   --help
 
@@ -142,8 +143,8 @@ export function readArguments(args: readonly string[], given: Surroundings): Arg
   }
   const view = oneOf("", positionals[0] ?? "installs", VIEWS);
   if (positionals.length > 1) throw new UsageError(`${quote(positionals[1])}: one view at a time`);
-  const org = values.org ?? "default";
-  if (!isOrgName(org)) throw new UsageError(`--org: ${quote(org)} is no org's name`);
+  const proxy = readProxy(values.url ?? given.proxyUrl, values.token, given.proxyToken);
+  const org = readOrg(values.org, proxy);
   const { ecosystem, version, user, code, status, state, action, by } = values;
   if (ecosystem !== undefined) oneOf("--ecosystem: ", ecosystem, [...given.schemes.keys()]);
   for (const [name, words] of Object.entries(WORDS[view] ?? {})) {
@@ -161,7 +162,6 @@ export function readArguments(args: readonly string[], given: Surroundings): Arg
   };
   refuseFilters(view, query);
   checkRange(query, given.schemes);
-  const proxy = readProxy(values.url ?? given.proxyUrl, values.token, given.proxyToken);
   return {
     view,
     query,
@@ -268,6 +268,30 @@ function readProxy(
   }
   if (!/^[\x21-\x7e]+$/.test(token)) throw new UsageError("--token: is no token");
   return { url, token };
+}
+
+/** The org that is meant: another one than the address names would be answered as that one. */
+function readOrg(given: string | undefined, proxy: Arguments["proxy"]): string {
+  const segment = proxy?.url.pathname.split("/").find((one) => one.startsWith("o-"));
+  const named = segment === undefined ? null : decoded(segment.slice(2));
+  if (named !== null && !isOrgName(named)) {
+    throw new UsageError(`--url: ${quote(named)} is no org's name`);
+  }
+  if (given !== undefined && !isOrgName(given)) {
+    throw new UsageError(`--org: ${quote(given)} is no org's name`);
+  }
+  if (given !== undefined && named !== null && given !== named) {
+    throw new UsageError(`--org: the proxy's address names another one, ${quote(named)}`);
+  }
+  return given ?? named ?? "default";
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // no name either
+  }
 }
 
 function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -134,6 +134,8 @@ Deno.test("deno task query: bad usage is 2 and names the argument, failures are 
     [["stats", "--package", "x"], /--package/],
     [["--url", "ftp://proxy.example/", "--token", "t"], /--url/],
     [["--url", "http://proxy.example/"], /--token/],
+    [["--url", "http://proxy.example/o-acme/", "--token", "t", "--org", "globex"], /--org.*"acme"/],
+    [["--url", "http://proxy.example/o-Acme/", "--token", "t"], /--url.*"Acme"/],
     [["--token", "t"], /--token/],
   ];
   for (const [args, message] of cases) {
@@ -149,6 +151,21 @@ Deno.test("deno task query: bad usage is 2 and names the argument, failures are 
       const { code, stderr } = await query([], { KV_URL: `${folder}/missing/kv` });
       assert.equal(code, 1);
       assert.notEqual(stderr, "");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+  await t.step("a database that is not there is not made by asking", async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const KV_URL = `${folder}/kv`;
+      const runs = [["query"], ["query", "alerts"], ["advisories", "status"]] as const;
+      for (const [tool, ...args] of runs) {
+        const { code, stdout, stderr } = await runTool(tool, args, { KV_URL });
+        assert.deepEqual([code, stdout], [1, ""], tool);
+        assert.match(stderr, /^There is no database at .*\/kv \(KV_URL\)[^\n]*\n$/);
+      }
+      assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
@@ -210,6 +227,14 @@ Deno.test("deno task query asks a running proxy, page by page", async (t) => {
     assert.equal(asked.at(-1)?.searchParams.get("limit"), "1");
     assert.equal(asked.at(-1)?.pathname, "/prefix/admin/v1/orgs/default/users");
     assert.ok(tokens.has("Bearer pp_other"));
+  });
+  await t.step("of the org that its address names", async () => {
+    const named = { ...env, PROXY_URL: `${PROXY_URL}/o-globex/u-ci` };
+    for (const args of [[], ["--org", "globex"]]) {
+      assert.equal((await query(args, named)).code, 0);
+      const { pathname } = asked.at(-1) ?? assert.fail();
+      assert.equal(pathname, "/prefix/o-globex/u-ci/admin/v1/orgs/globex/installs");
+    }
   });
   await t.step("stats", async () => {
     const { stdout } = await query(["stats", "--format", "csv"], env);

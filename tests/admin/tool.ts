@@ -10,7 +10,7 @@ export interface Run {
 
 /** Runs `admin/<name>.ts`; the settings of whoever runs the tests do not count. */
 export async function runTool(
-  name: "query" | "check",
+  name: "query" | "check" | "advisories",
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Run> {
