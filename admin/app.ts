@@ -1,5 +1,5 @@
 /** The admin API (`/admin/v1`, `/admin/openapi.json`): every route from one table. */
-import { type Context as HonoContext, Hono } from "@hono/hono";
+import { type Context as HonoContext, Hono, type MiddlewareHandler } from "@hono/hono";
 import { isOrgName } from "../policy/names.ts";
 import { ALERT_ENDPOINTS } from "./alerts.ts";
 import { AUDIT_ENDPOINTS } from "./audit.ts";
@@ -58,6 +58,7 @@ export function createAdmin(deps: AdminDeps): Hono {
   let document: Record<string, unknown> | undefined;
 
   const app = new Hono();
+  app.use(sayLength);
   for (const endpoint of endpoints) {
     app.on(endpoint.method, route(endpoint.path), (c) => answer(endpoint, c, deps));
   }
@@ -75,6 +76,14 @@ export function createAdmin(deps: AdminDeps): Hono {
   app.onError((error) => problemResponse(reported(error, deps)));
   return app;
 }
+
+/** Hono answers HEAD with GET's headers and no body, whose length the runtime would say is 0. */
+const sayLength: MiddlewareHandler = async (c, next) => {
+  await next();
+  if (c.req.raw.method !== "HEAD" || c.res.body === null) return;
+  const { byteLength } = await c.res.clone().arrayBuffer();
+  c.header("Content-Length", String(byteLength));
+};
 
 function reported(error: unknown, deps: AdminDeps): Problem {
   const problem = toProblem(error);

@@ -119,6 +119,22 @@ Deno.test("what there is not is 404, a wrong method 405 with Allow, both as prob
     assert.equal((await call("HEAD", `${ORG}/policy`)).status, 200);
   }));
 
+Deno.test("HEAD says the length that GET has, of failures too", () =>
+  inWorld(async ({ call, secrets }) => {
+    const etag = (await call("GET", `${ORG}/policy`)).headers.get("etag") ?? "";
+    for (const path of [`${ORG}/policy`, `${ORG}/installs?format=csv`, `${ORG}/none`]) {
+      for (const token of [secrets.viewer, null]) {
+        const get = await call("GET", path, { token });
+        const head = await call("HEAD", path, { token });
+        assert.deepEqual([head.status, head.text], [get.status, ""], path);
+        const length = String(new TextEncoder().encode(get.text).length);
+        assert.equal(head.headers.get("content-length"), length, path);
+      }
+    }
+    const same = await call("HEAD", `${ORG}/policy`, { headers: { "if-none-match": etag } });
+    assert.deepEqual([same.status, same.headers.get("content-length")], [304, null]);
+  }));
+
 Deno.test("a name that is none is 400", () =>
   inWorld(async ({ call }) => {
     for (const org of ["Acme", "-a", "a%2Fb", "%00", "*", "a".repeat(64), "%ff"]) {
