@@ -14,7 +14,15 @@ import {
   turnedAway,
 } from "./door.ts";
 import type { Client, Exchange } from "./exchange.ts";
-import { detailOf, NOT_FOUND, type Problem, problemOf, READ_ONLY, respond } from "./errors.ts";
+import {
+  detailOf,
+  NOT_FOUND,
+  type Problem,
+  problemOf,
+  READ_ONLY,
+  respond,
+  respondProblem,
+} from "./errors.ts";
 import { serveHealth } from "./health.ts";
 import { type Identified, identify, IdentityError, type Shown, shownBy } from "./identity.ts";
 import { isUnknownOrg } from "./orgs.ts";
@@ -33,6 +41,9 @@ const NPM_FAMILY = /^(?:npm|pnpm|yarn|got|bun)\b/i;
 const DENO = /^deno\b/i;
 /** The file of an npm package whose name the proxy uses itself, as in `/npm/-/npm-11.0.0.tgz`. */
 const OWN_NAMED_FILE = /^\/([^/]+)\/-\/\1-[^/]+\.tgz$/;
+/** Addresses of the admin API, those included that name nobody's org. */
+const ADMIN =
+  /^[^:]+:\/\/[^/?#]+(?:\/o-[^/?#]*(?:\/u-[^/?#]*)?)?(?:\/before\/[^/?#]*)?\/admin\/(?!-\/)/;
 const POST_ONLY: Problem = {
   status: 405,
   code: "method_not_allowed",
@@ -121,6 +132,7 @@ function failure(deps: Deps, request: Request, error: unknown): Response {
   if (problem.status >= 500) {
     deps.log({ event: "failure", code: problem.code, error: detailOf(error) });
   }
+  if (ADMIN.test(request.url)) return respondProblem(problem);
   const json = request.headers.get("accept")?.includes("json") ?? false;
   return respond(problem, { json });
 }

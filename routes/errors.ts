@@ -126,8 +126,10 @@ export function respond(problem: Problem, { json }: { json: boolean }): Response
 }
 
 /** The answer as RFC 9457 has it, for programs. */
-export function respondProblem({ status, code, message, headers: given }: Problem): Response {
-  const headers = new Headers(given);
+export function respondProblem(problem: Problem): Response {
+  const { status, code } = problem;
+  const message = visible(problem.message);
+  const headers = new Headers(problem.headers);
   headers.set("cache-control", "no-store");
   headers.set("content-type", "application/problem+json");
   headers.set("x-content-type-options", "nosniff");

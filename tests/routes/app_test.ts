@@ -281,3 +281,32 @@ Deno.test("the admin API is the same below a prefix", async () => {
   assert.equal(response.status, 201, await response.text());
   assert.equal((await it.proxy.deps.policies.get("acme")).mode, "audit");
 });
+
+Deno.test("the admin API answers with problem documents before it is known who asks, too", async () => {
+  await using it = await setting();
+  const { secret } = await it.proxy.deps.tokens.create({
+    ...{ org: "acme", user: "alice", role: "admin", expires: null, by: "root" },
+  });
+  const path = "/admin/v1/orgs/globex/policy";
+  for (
+    const [address, token, status, code] of [
+      [`/o-globex${path}`, secret, 403, "token_org"],
+      [`/o-globex/u-ci${path}?x=1`, secret, 403, "token_org"],
+      [path, "pp_unknown", 401, "token_unknown"],
+      [`/o-Globex${path}`, secret, 400, "org_invalid"],
+    ] as const
+  ) {
+    const response = await it.get(address, { authorization: `Bearer ${token}`, accept: "*/*" });
+    assert.equal(response.status, status, address);
+    assert.equal(response.headers.get("content-type"), "application/problem+json", address);
+    const problem = await response.json();
+    assert.deepEqual([problem.type, problem.status], [`urn:package-proxy:problem:${code}`, status]);
+  }
+  // What is no address of the API is answered as before.
+  for (const address of ["/o-globex/npm/admin/", "/o-globex/admin/-/admin-1.0.0.tgz"]) {
+    const response = await it.get(address, { authorization: `Bearer ${secret}` });
+    assert.equal(response.status, 403);
+    assert.match(response.headers.get("content-type") ?? "", /^text\/plain/, address);
+    await response.body?.cancel();
+  }
+});
