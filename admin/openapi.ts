@@ -10,8 +10,12 @@ import { simulation } from "./simulation_summary.ts";
 
 type Json = Record<string, unknown>;
 
-/** Whoever may call a route can meet these. */
+/** Whoever may call a route can meet these, */
 const ALWAYS = [400, 401, 403, 500, 503] as const;
+/** those who are stopped at the door this one, */
+const AT_THE_DOOR = 429;
+/** and who sends a body this one. */
+const WITH_BODY = 408;
 
 /** @param signIn whether people can sign in, besides tokens */
 export function describe(
@@ -96,8 +100,9 @@ function operation(endpoint: Endpoint, inline: (schema: v.GenericSchema) => Json
   for (const [status, answer] of Object.entries(answers)) {
     responses[status] = response(answer, inline);
   }
-  if (access !== "public") {
-    for (const status of [...ALWAYS, ...faults]) responses[status] = fault(status, inline);
+  const met = access === "public" ? faults : [...ALWAYS, ...faults];
+  for (const status of [...met, AT_THE_DOOR, ...(body ? [WITH_BODY] : [])]) {
+    responses[status] = fault(status, inline);
   }
   return {
     operationId: id,
@@ -176,11 +181,13 @@ const FAULTS: Readonly<Record<number, string>> = {
   401: "No valid token",
   403: "The token may not do that",
   404: "There is no such thing",
+  408: "The body does not come in time",
   410: "It is over: expired, or done before",
   412: "If-Match or If-None-Match does not hold",
   413: "The body is too large",
   415: "The body's media type is not accepted",
   422: "The document is not accepted; `errors` names each fault by JSON Pointer",
+  429: "Too many requests; Retry-After says when to try again",
   500: "The proxy failed",
   503: "The store does not answer",
 };

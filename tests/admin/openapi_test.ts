@@ -72,6 +72,23 @@ Deno.test("every $ref of the description leads somewhere, every path parameter i
     }
   }));
 
+Deno.test("every route names the failures that its parameters and its body can cause", () =>
+  inWorld(async ({ call }) => {
+    const { body: description } = await call("GET", "/admin/openapi.json");
+    for (const { route, operation } of operations(description)) {
+      const { parameters, responses, requestBody } = operation;
+      assert(Array.isArray(parameters) && isObject(responses));
+      const expected = [
+        429,
+        ...(parameters.length > 0 ? [400, 500, 503] : []),
+        ...(requestBody === undefined ? [] : [400, 408, 413, 415]),
+        ...(parameters.some(({ name }) => name === "id") ? [404] : []),
+        ...(parameters.some(({ name }) => name === "If-Match") ? [412] : []),
+      ];
+      for (const status of expected) assert(Object.hasOwn(responses, status), `${route} ${status}`);
+    }
+  }));
+
 Deno.test("the policy's schema takes what the API takes and refuses unknown members", () =>
   inWorld(async ({ call }) => {
     const { body } = await call("GET", "/admin/openapi.json");
@@ -180,6 +197,7 @@ Deno.test("every answer is as described", () =>
     const decide = `${org}/requests/{id}/decide`;
     const link = await linkOf(kv);
     await check("GET", decide, { id: asked[1], token: null });
+    await check("GET", decide, { id: asked[1], token: null, query: "?surplus=1" });
     await check("GET", decide, { id: asked[1], token: null, query: link.search });
     await check("POST", decide, { id: asked[1], body: { decision: "maybe" } });
     await check("POST", decide, { id: asked[1], body: { decision: "approve" } });
