@@ -1,9 +1,10 @@
 /** Tells webhooks what waits for them, until nothing is due. */
 import type { Resolve } from "../../ecosystems/guarded_lookup.ts";
+import { type Addressee, formerWebhooks } from "../../policy/store/former_webhooks.ts";
 import { withLease } from "../../policy/store/leases.ts";
 import type { Batch, Outbox, Place } from "../../policy/store/outbox.ts";
 import type { Policies } from "../../policy/store/types.ts";
-import type { Webhook } from "../../policy/types.ts";
+import type { Policy, Webhook } from "../../policy/types.ts";
 import { webhookId } from "../../policy/webhooks.ts";
 import { post, type Receipt } from "./client.ts";
 import { bodyOf } from "./formats.ts";
@@ -81,9 +82,9 @@ export class Dispatcher {
   }
 
   async #shareOut(): Promise<void> {
-    const { outbox, policies } = this.options;
+    const { outbox } = this.options;
     try {
-      await outbox.shareOut(async (org) => (await policies.get(org)).webhooks);
+      await outbox.shareOut((org) => this.#addressees(org));
       for (const place of await outbox.waiting()) this.#queue.set(nameOf(place), place);
     } catch (error) {
       this.#failed(error);
@@ -155,21 +156,46 @@ export class Dispatcher {
       }
       const batch = await outbox.next(place);
       if (batch === null) return Infinity;
+      if (failedBefore(webhook, batch)) {
+        await outbox.settle(batch);
+        this.#removed(place, batch.news.length);
+        continue;
+      }
       if (batch.retryAt > now()) return batch.retryAt;
       await this.#send(batch, webhook, signal);
     }
     return now();
   }
 
-  /** undefined: the org's policy has no such webhook any more. */
-  async #webhookOf({ org, hook }: Place): Promise<Webhook | undefined> {
-    const { webhooks } = await this.options.policies.get(org);
-    return webhooks.find((webhook) => webhookId(webhook) === hook);
+  /** The webhooks of an org, and those that went lately. */
+  async #addressees(org: string): Promise<readonly Addressee[]> {
+    const policy = await this.options.policies.get(org);
+    // Read afterwards, so that none is missed that goes in between.
+    return [...policy.webhooks, ...await this.#former(org, policy)];
+  }
+
+  /** Newest first: the org's own, and those of the policy that it lives under. */
+  async #former(org: string, policy: Policy): Promise<readonly Addressee[]> {
+    const owners = [...new Set([org, policy.org])];
+    const found = await Promise.all(
+      owners.map((owner) => formerWebhooks(this.options.kv, owner)),
+    );
+    return found.flat();
+  }
+
+  /** undefined: the org's policy has no such webhook, and had none lately. */
+  async #webhookOf({ org, hook }: Place): Promise<Addressee | undefined> {
+    const policy = await this.options.policies.get(org);
+    const isMeant = (webhook: Webhook) => webhookId(webhook) === hook;
+    return policy.webhooks.find(isMeant) ?? (await this.#former(org, policy)).find(isMeant);
   }
 
   async #forget(place: Place): Promise<void> {
-    const dropped = await this.options.outbox.discard(place, Infinity);
-    this.options.log({ event: "webhook_removed", org: place.org, dropped });
+    this.#removed(place, await this.options.outbox.discard(place, Infinity));
+  }
+
+  #removed({ org }: Place, dropped: number): void {
+    this.options.log({ event: "webhook_removed", org, dropped });
   }
 
   async #send(batch: Batch, webhook: Webhook, signal: AbortSignal): Promise<void> {
@@ -238,6 +264,11 @@ export class Dispatcher {
       return error instanceof Error ? error : new Error(String(error));
     }
   }
+}
+
+/** Whether a webhook that went could not be told: whoever takes away what is out of order wants no more of it. */
+function failedBefore({ until }: Addressee, { attempts, state }: Batch): boolean {
+  return until !== undefined && attempts > 0 && (state.versionstamp ?? "") < until;
 }
 
 function nameOf({ org, hook }: Place): string {

@@ -116,6 +116,9 @@ export const keys = {
   allDeliveries: () => ["delivery"],
   /** Those that one message tells, and how often that was tried. */
   deliveryState: (org: string, hook: string) => ["delivery_state", org, hook],
+  /** Webhooks that a change of an org's policy (a ULID) took away: `Webhook[]`. */
+  formerWebhooks: (org: string, id: string) => ["former_webhooks", org, id],
+  formerWebhooksOf: (org: string) => ["former_webhooks", org],
   /** When a webhook was last told of a refusal (Unix ms); `what` is a hash of code and PURL. */
   toldRefusal: (org: string, what: string) => ["told_refusal", org, what],
   /** Work that one instance does at a time: who does it, and until when. */

@@ -2,8 +2,8 @@
 import { monotonicFactory } from "ulid";
 import * as v from "valibot";
 import { WEBHOOK_EVENTS } from "../schema.ts";
-import type { Webhook } from "../types.ts";
-import { wants, webhookId } from "../webhooks.ts";
+import { MAX_WEBHOOKS, wants, webhookId } from "../webhooks.ts";
+import type { Addressee } from "./former_webhooks.ts";
 import { keys } from "./keys.ts";
 import { guarded, guardedList, STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Clock, News } from "./types.ts";
@@ -81,9 +81,10 @@ export class Outbox {
   /**
    * Shares out all news there is. An org whose webhooks cannot be had keeps its
    * news for the next time.
+   * @param webhooksOf those that are there, and those that went and may have missed something
    */
-  async shareOut(webhooksOf: (org: string) => Promise<readonly Webhook[]>): Promise<void> {
-    const asked = new Map<string, Promise<readonly Webhook[] | null>>();
+  async shareOut(webhooksOf: (org: string) => Promise<readonly Addressee[]>): Promise<void> {
+    const asked = new Map<string, Promise<readonly Addressee[] | null>>();
     const ask = (org: string) => {
       const asking = asked.get(org) ?? webhooksOf(org).catch((error) => {
         this.options.log({ event: "webhook_waits", org, error: String(error) });
@@ -102,23 +103,34 @@ export class Outbox {
 
   async #share(
     entry: Deno.KvEntry<unknown>,
-    ask: (org: string) => Promise<readonly Webhook[] | null>,
+    ask: (org: string) => Promise<readonly Addressee[] | null>,
   ): Promise<void> {
     const parsed = v.safeParse(newsSchema, entry.value);
-    const atomic = this.kv.atomic().check(entry).delete(entry.key);
+    const places: Deno.KvKey[] = [];
     if (!parsed.success) {
       this.options.log({ event: "webhook_unreadable", key: entry.key.join("/") });
     } else {
       const { org, kind, id } = parsed.output;
       const webhooks = await ask(org);
       if (webhooks === null) return;
-      const hooks = new Set(webhooks.filter((hook) => wants(hook, kind)).map(webhookId));
-      for (const hook of hooks) {
-        atomic.set(keys.delivery(org, hook, id), parsed.output, { expireIn: KEPT_MS });
-      }
+      // Versionstamps order all commits; whoever went is told of the one that it went with, too.
+      const isThere = ({ until }: Addressee) => until === undefined || entry.versionstamp <= until;
+      const hooks = new Set(
+        webhooks.filter((hook) => wants(hook, kind) && isThere(hook)).map(webhookId),
+      );
+      places.push(...[...hooks].map((hook) => keys.delivery(org, hook, id)));
     }
-    // Not ok: another instance has shared it out.
-    await this.#guard("share out news", () => atomic.commit());
+    while (true) {
+      const atomic = this.kv.atomic().check(entry);
+      for (const key of places.splice(0, MAX_WEBHOOKS)) {
+        atomic.set(key, entry.value, { expireIn: KEPT_MS });
+      }
+      const isLast = places.length === 0;
+      if (isLast) atomic.delete(entry.key);
+      // Not ok: another instance has shared it out.
+      const { ok } = await this.#guard("share out news", () => atomic.commit());
+      if (isLast || !ok) return;
+    }
   }
 
   /** Every webhook for which something waits, found by leaps: the rest of each is not read. */

@@ -1,6 +1,7 @@
 /** What the audit log and the webhooks are told of a change of an org's policy. */
 import { concealedAddress } from "../webhooks.ts";
 import { type Difference, differences } from "./document_diff.ts";
+import { keepFormer } from "./former_webhooks.ts";
 import type { Journal } from "./journal.ts";
 import type { Change } from "./types.ts";
 
@@ -35,7 +36,8 @@ export function policyLines(
     after: stateOf(after),
   } as const;
   return (atomic) => {
-    journal.audit(atomic, { org, by, reason, changes, ...entry });
+    const { id } = journal.audit(atomic, { org, by, reason, changes, ...entry });
+    if (comparable) keepFormer(atomic, { org, id, before: before.document, after: after.document });
     // Whoever names the change themselves tells the webhooks in their own words.
     if (audit === undefined) {
       journal.news(atomic, {

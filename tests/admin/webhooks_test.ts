@@ -151,7 +151,8 @@ Deno.test("nothing is kept for webhooks that do not want it", async () => {
   const changed = await it.put({ webhooks: [{ url: it.receiver.url, events: ["alert"] }] });
   assert.equal(changed.status, 200, await changed.text());
   assert.equal(await it.status(FILE), 403);
-  assert.deepEqual(await it.heard(), []);
+  // That it hears less from now on is the last it hears of policies.
+  assert.deepEqual((await it.heard()).map(({ event }) => event), ["policy.replaced"]);
   assert.deepEqual(await Array.fromAsync(it.proxy.kv.list({ prefix: ["told_refusal"] })), []);
 });
 
@@ -194,6 +195,55 @@ Deno.test("a changed policy is told, without the secrets in it", async () => {
   assert.match(JSON.parse(text).text, /^default: 1 event\. Policy changed: /);
   assert.match(headers.get("webhook-signature") ?? "", /^v1,/);
   assert.ok(!text.includes("hush"));
+});
+
+for (
+  const [how, method, body] of [
+    ["removed", "PATCH", { webhooks: [] }],
+    ["told less", "PATCH", { webhooks: [{ url: "SAME", events: ["warning"] }] }],
+    ["sent elsewhere", "PATCH", { webhooks: [{ url: "https://hooks.example/" }] }],
+    ["removed with its policy", "DELETE", undefined],
+  ] as const
+) {
+  Deno.test(`a webhook that is ${how} is told of that and of what happened before, and no more`, async () => {
+    await using it = await setting();
+    const send = async (path: string, how: string, content: unknown) => {
+      const response = await it.proxy.fetch(`/admin/v1/orgs/default${path}`, {
+        method: how,
+        headers: {
+          authorization: `Bearer ${it.proxy.rootToken}`,
+          "content-type": "application/json",
+        },
+        body: JSON.stringify(content)?.replace("SAME", it.receiver.url),
+      });
+      assert.ok(response.ok, await response.text());
+    };
+    const glass = (version: string) =>
+      send("/break-glass", "POST", { purl: `pkg:npm/young@${version}`, reason: "production" });
+    await glass("1.0.0");
+    await send("/policy", method, body);
+    await glass("2.0.0");
+    const heard = await it.heard();
+    assert.deepEqual(heard.map(({ event, org }) => [event, org]), [
+      ["break_glass", "default"],
+      [method === "DELETE" ? "policy.removed" : "policy.replaced", "default"],
+    ]);
+    assert.match(String(heard[1].text), /\/webhooks/);
+    await send("/policy", "PATCH", { mode: "audit" });
+    assert.deepEqual(await it.heard(), heard);
+  });
+}
+
+Deno.test("the default's webhooks hear what happened in orgs without a policy before they went", async () => {
+  await using it = await setting();
+  assert.equal(await it.status(FILE), 403);
+  await it.put({ webhooks: [] });
+  assert.equal(await it.status(FILE.replace("alice", "bob")), 403);
+  const heard = await it.heard();
+  assert.deepEqual(heard.map(({ event, org }) => `${org} ${event}`).sort(), [
+    "acme refusal",
+    "default policy.replaced",
+  ]);
 });
 
 Deno.test({

@@ -72,6 +72,26 @@ Deno.test("news goes once to each webhook that wants it", () =>
     );
   }));
 
+Deno.test("long news goes to more webhooks than one commit can hold", () =>
+  inWorld(async ({ outbox, happen, count }) => {
+    await happen("x".repeat(50_000));
+    const many = Array.from({ length: 25 }, (_, i) => ({ url: `https://hooks.example/${i}` }));
+    await outbox.shareOut(() => Promise.resolve(many));
+    assert.deepEqual([await count("delivery"), await count("news")], [25, 0]);
+  }));
+
+Deno.test("a webhook that went is told what was committed by then, whatever the clocks say", () =>
+  inWorld(async ({ kv, clock, outbox, happen }) => {
+    clock.now += 60_000;
+    await happen("before");
+    const { versionstamp: until } = await kv.set(["its", "end"], true);
+    clock.now -= 60_000;
+    await happen("after");
+    await outbox.shareOut(() => Promise.resolve([{ ...ALL, until }, { ...ALERTS, until }]));
+    assert.deepEqual(texts(await outbox.next(ACME)), ["before"]);
+    assert.deepEqual(await outbox.waiting(), [ACME]);
+  }));
+
 Deno.test("news that nobody wants is gone", () =>
   inWorld(async ({ outbox, happen, count }) => {
     await happen("a policy changed");
