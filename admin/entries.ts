@@ -1,4 +1,5 @@
 /** `/block` and `/exceptions`: single entries of the policy's lists. */
+import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { entryId } from "../policy/entry.ts";
 import { decodeCursor, encodeCursor } from "../policy/store/cursor.ts";
@@ -145,13 +146,14 @@ async function addEntry(list: List, context: Context): Promise<Response> {
   const { deps, org, request } = context;
   const given = await readJson(request, JSON_TYPES);
   const change = await changeOf(context);
-  const present = await find(list, context, given);
-  if (present) return json({ id: entryId(present), ...present });
   let position = 0;
   try {
-    const { document, revision } = await deps.policies.update(org, (document) => {
+    const { document, revision } = await deps.policies.update(org, (document, own) => {
       const entries = list.entries(document);
-      position = entries.length;
+      position = positionOf(entries, given);
+      if (own && position < entries.length) throw new Present(entries[position]);
+      // One that is inherited becomes the org's own as it is.
+      if (position < entries.length) return document;
       return mergePatch(document, list.set([...entries, given]));
     }, change);
     const entry = list.entries(document)[position];
@@ -164,18 +166,22 @@ async function addEntry(list: List, context: Context): Promise<Response> {
       },
     });
   } catch (error) {
+    if (error instanceof Present) return json({ id: entryId(error.entry), ...error.entry });
     throw error instanceof PolicyInvalid ? relative(error, `${list.pointer}/${position}`) : error;
   }
 }
 
-/** The same entry, where the org's own policy holds it already. */
-async function find(list: List, { deps, org }: Context, given: unknown): Promise<Entry | null> {
-  const parsed = v.safeParse(v.looseObject({ purl: v.string() }), given);
-  const own = parsed.success ? await deps.policies.read(org) : null;
-  if (!parsed.success || own === null) return null;
-  const id = entryId(parsed.output);
-  return list.entries(own.document)
-    .find((entry) => entry.purl === parsed.output.purl && entryId(entry) === id) ?? null;
+/** Ends a change that would change nothing. */
+class Present extends Error {
+  constructor(readonly entry: Entry) {
+    super("Cannot add the entry: it is there already");
+  }
+}
+
+/** Of the same entry; behind the last where there is none. */
+function positionOf(entries: readonly Entry[], given: unknown): number {
+  const position = entries.findIndex((entry) => isDeepStrictEqual(entry, given));
+  return position < 0 ? entries.length : position;
 }
 
 /** The caller sent an entry, so pointers begin there. */

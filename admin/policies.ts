@@ -125,19 +125,26 @@ export interface EffectivePolicy {
   /** Entity tag without quotes. Not a revision unless the policy is the org's own. */
   readonly tag: string;
   readonly source: "own" | "default" | "builtin";
+  /** That it still is this one, as a change demands it. */
+  readonly unchanged: Pick<Change, "ifMatch" | "ifDefault">;
 }
 
 /** The document an org lives under: its own, else that of `default`, else the built-in one. */
 export async function effectivePolicy(deps: AdminDeps, org: string): Promise<EffectivePolicy> {
   const own = await deps.policies.read(org);
-  if (own) return { document: own.document, tag: own.revision, source: "own" };
+  if (own) {
+    const { document, revision } = own;
+    return { document, tag: revision, source: "own", unchanged: { ifMatch: revision } };
+  }
   const inherited = org === "default" ? null : await deps.policies.read("default");
   if (inherited) {
     const tag = `default-${inherited.revision}`;
     const document = mapWebhooks(inherited.document, inheritedWebhook);
-    return { document, tag, source: "default" };
+    const unchanged = { ifMatch: null, ifDefault: inherited.revision };
+    return { document, tag, source: "default", unchanged };
   }
-  return { document: parsePolicy({}, deps.schemes), tag: "builtin", source: "builtin" };
+  const unchanged = { ifMatch: null, ...(org === "default" ? {} : { ifDefault: null }) };
+  return { document: parsePolicy({}, deps.schemes), tag: "builtin", source: "builtin", unchanged };
 }
 
 /** What the request's conditions ask of the change. Throws PreconditionFailed. */
@@ -147,14 +154,11 @@ export async function changeOf({ deps, org, caller, request }: Context): Promise
   const unwanted = readTags(request.headers.get("if-none-match"));
   if (wanted === null && unwanted === null) return { by };
   if (wanted === "*") return { by, ifMatch: "*" };
-  const current = await effectivePolicy(deps, org);
-  if (unwanted !== null) {
-    const hit = unwanted === "*" ? current.source === "own" : unwanted.includes(current.tag);
-    if (hit) throw new PreconditionFailed();
-  }
-  if (wanted === null) return { by };
-  if (!wanted.includes(current.tag)) throw new PreconditionFailed();
-  return current.source === "own" ? { by, ifMatch: current.tag } : { by };
+  if (wanted === null && unwanted === "*") return { by, ifMatch: null };
+  const { source, tag, unchanged } = await effectivePolicy(deps, org);
+  const hit = unwanted === "*" ? source === "own" : unwanted?.includes(tag) ?? false;
+  if (hit || wanted?.includes(tag) === false) throw new PreconditionFailed();
+  return { by, ...unchanged };
 }
 
 /**

@@ -6,6 +6,7 @@ import { inheritedWebhook } from "../webhooks.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { PolicyUnreadable, PreconditionFailed, StoreUnavailable } from "./errors.ts";
 import { type Journal, openJournal } from "./journal.ts";
+import { keys } from "./keys.ts";
 import { PolicyCache } from "./policy_cache.ts";
 import { PolicyDocuments, type StoredHead } from "./policy_documents.ts";
 import {
@@ -45,6 +46,9 @@ export interface PoliciesOptions extends OutgoingAllowed {
 export function openPolicies(kv: Deno.Kv, options: PoliciesOptions): Policies {
   return new KvPolicies(kv, options);
 }
+
+/** Adds checks to a commit. */
+type Demand = (atomic: Deno.AtomicOperation) => Deno.AtomicOperation;
 
 class KvPolicies implements Policies {
   readonly #documents: PolicyDocuments;
@@ -146,20 +150,20 @@ class KvPolicies implements Policies {
 
   update(
     org: string,
-    change: (document: Record<string, unknown>) => unknown,
+    change: (document: Record<string, unknown>, own: boolean) => unknown,
     options: Change,
   ): Promise<PolicyRevision> {
     return this.#serially(org, () =>
       this.#store(org, options, async (stored) => {
         const own = readable(org, stored);
         const current = own === null ? await this.#inherited(org) : await this.#load(org, own);
-        return { ...this.#draft(change({ ...current }), current), current };
+        return { ...this.#draft(change({ ...current }, own !== null), current), current };
       }));
   }
 
   remove(org: string, change: Change): Promise<boolean> {
     return this.#serially(org, () =>
-      this.#retrying(org, change, async (stored) => {
+      this.#retrying(org, change, async (stored, demand) => {
         if (stored.head === null) return false;
         const lines = policyLines(this.#journal, org, change, {
           before: await this.#state(org, stored),
@@ -169,7 +173,7 @@ class KvPolicies implements Policies {
           org,
           { ...this.#stamp(stored, change), json: null },
           stored.versionstamp,
-          lines,
+          (atomic) => lines(demand(atomic)),
         );
         if (head === null) return undefined;
         this.#journal.committed();
@@ -241,7 +245,7 @@ class KvPolicies implements Policies {
     change: Change,
     draftOn: (stored: StoredHead) => Promise<Draft>,
   ): Promise<PolicyRevision> {
-    return this.#retrying(org, change, async (stored) => {
+    return this.#retrying(org, change, async (stored, demand) => {
       const { document, json, current } = await draftOn(stored);
       const stamp = this.#stamp(stored, change);
       // Compiled first, so that nothing is stored that cannot be used.
@@ -250,7 +254,12 @@ class KvPolicies implements Policies {
         before: await this.#state(org, stored, current),
         after: { revision: stamp.revision, document },
       });
-      const head = await this.#documents.write(org, { ...stamp, json }, stored.versionstamp, lines);
+      const head = await this.#documents.write(
+        org,
+        { ...stamp, json },
+        stored.versionstamp,
+        (atomic) => lines(demand(atomic)),
+      );
       if (head === null) return undefined;
       this.#journal.committed();
       this.#cache.put(org, head, policy);
@@ -258,14 +267,19 @@ class KvPolicies implements Policies {
     });
   }
 
-  /** Tries until nobody else was faster (undefined: somebody was). Throws PreconditionFailed. */
+  /**
+   * Tries until nobody else was faster (undefined: somebody was). Throws PreconditionFailed.
+   * @param attempt `demand` adds to its commit what is asked of other policies than the org's
+   */
   async #retrying<T>(
     org: string,
-    { ifMatch, also }: Change,
-    attempt: (stored: StoredHead) => Promise<T | undefined>,
+    { ifMatch, ifDefault, also }: Change,
+    attempt: (stored: StoredHead, demand: Demand) => Promise<T | undefined>,
   ): Promise<T> {
     let tried: string | null | undefined;
     for (let i = 0; i < ATTEMPTS; i++) {
+      const inherited = ifDefault === undefined ? null : await this.#documents.head(DEFAULT_ORG);
+      if (inherited !== null) demandRevision(DEFAULT_ORG, inherited, ifDefault);
       const stored = await this.#documents.head(org);
       if (also !== undefined && stored.versionstamp === tried) {
         throw new PreconditionFailed(
@@ -273,15 +287,14 @@ class KvPolicies implements Policies {
         );
       }
       tried = stored.versionstamp;
-      const current = stored.head === null || stored.head === "unreadable"
-        ? null
-        : stored.head.revision;
-      if (ifMatch !== undefined && (ifMatch === "*" ? stored.head === null : ifMatch !== current)) {
-        throw new PreconditionFailed(
-          `Cannot change the policy of ${org} as ${ifMatch}: current is ${current ?? "none"}`,
-        );
-      }
-      const result = await attempt(stored);
+      demandRevision(org, stored, ifMatch);
+      const result = await attempt(
+        stored,
+        (atomic) =>
+          inherited === null
+            ? atomic
+            : atomic.check({ key: keys.policy(DEFAULT_ORG), versionstamp: inherited.versionstamp }),
+      );
       if (result !== undefined) return result;
     }
     throw new StoreUnavailable(`Cannot change the policy of ${org}: others were always faster`);
@@ -311,6 +324,15 @@ class KvPolicies implements Policies {
       if (this.#writing.get(org) === mine) this.#writing.delete(org);
     }
   }
+}
+
+/** Throws PreconditionFailed where another revision is current than `Change.ifMatch` says. */
+function demandRevision(org: string, { head }: StoredHead, wanted: Change["ifMatch"]): void {
+  const current = head === null || head === "unreadable" ? head : head.revision;
+  if (wanted === undefined || (wanted === "*" ? current !== null : wanted === current)) return;
+  throw new PreconditionFailed(
+    `Cannot change the policy of ${org} as ${wanted ?? "none"}: current is ${current ?? "none"}`,
+  );
 }
 
 function readable(org: string, { head }: StoredHead): PolicyHead | null {

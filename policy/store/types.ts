@@ -30,8 +30,13 @@ export interface Page<T> {
 
 export interface Change {
   readonly by: string;
-  /** Revision that must be current (If-Match); absent: any. `*`: there must be one. */
-  readonly ifMatch?: string;
+  /**
+   * Revision that must be current (If-Match); absent: any. `*`: there must be one;
+   * null: there must be none.
+   */
+  readonly ifMatch?: string | null;
+  /** The same of the policy of the org `default`, for a change of an org that lives under it. */
+  readonly ifDefault?: string | null;
   /** Why, in the changer's words; for the audit log. */
   readonly reason?: string;
   /**
@@ -72,11 +77,12 @@ export interface Policies {
   /**
    * Reads the current document (the org's, else the default's), changes it and
    * stores the result, again if somebody else was faster and no ifMatch was given.
-   * @param change returns another document and leaves the one given as it is
+   * @param change returns another document and leaves the one given as it is;
+   * `own`: whether that is the org's own, not one it inherits
    */
   update(
     org: string,
-    change: (document: Record<string, unknown>) => unknown,
+    change: (document: Record<string, unknown>, own: boolean) => unknown,
     options: Change,
   ): Promise<PolicyRevision>;
   /** Back to the default's; false: there was none. */

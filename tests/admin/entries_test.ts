@@ -81,6 +81,36 @@ Deno.test("entries added at once are all kept", () =>
     assert.deepEqual(items.map(({ purl }) => purl).sort(), bodies.map(({ purl }) => purl));
   }));
 
+Deno.test("the same entry added by several at once is there once, and one alone has added it", () =>
+  inWorld(async ({ call, policies }) => {
+    const path = `${ORG}/block`;
+    const body = { purl: "pkg:npm/x" };
+    const answers = await Promise.all([1, 2, 3].map(() => call("POST", path, { body })));
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 200, 201]);
+    assert.deepEqual((await call("GET", path)).items.map(({ purl }) => purl), ["pkg:npm/x"]);
+    assert.equal((await policies.history("acme", { limit: 10 })).items.length, 1);
+  }));
+
+Deno.test("an entry nested ten thousand deep is refused, whatever the org has", () =>
+  inWorld(async ({ call }) => {
+    const purl = "pkg:npm/x";
+    const deep = `{"purl":"${purl}","reason":${"[".repeat(10_000)}${"]".repeat(10_000)}}`;
+    for (let i = 0; i < 2; i++) {
+      assert.equal((await call("POST", `${ORG}/block`, { body: deep })).status, 422);
+      await call("POST", `${ORG}/block`, { body: { purl, reason: "stolen" } });
+    }
+  }));
+
+Deno.test("an inherited entry that an org adds becomes its own, once", () =>
+  inWorld(async ({ call }) => {
+    const body = { purl: "pkg:npm/x" };
+    await call("POST", "/admin/v1/orgs/default/block", { body });
+    assert.equal((await call("POST", `${ORG}/block`, { body })).status, 201);
+    const { items, headers } = await call("GET", `${ORG}/block`);
+    assert.deepEqual(items.map(({ purl }) => purl), ["pkg:npm/x"]);
+    assert.equal(headers.get("policy-source"), "own");
+  }));
+
 Deno.test("an entry of an org without a policy is added to what it inherits", () =>
   inWorld(async ({ call }) => {
     await call("POST", "/admin/v1/orgs/default/block", { body: { purl: "pkg:npm/of-default" } });

@@ -70,6 +70,39 @@ Deno.test("of two that change the same revision, the second gets 412 and nothing
     assert.equal((await call("DELETE", PATH, { headers })).status, 412);
   }));
 
+Deno.test("of concurrent first policies of an org one alone is stored, where each demands to be it", () =>
+  inWorld(async ({ call, policies }) => {
+    const inherited = (await call("GET", PATH)).headers.get("etag") ?? "";
+    const conditions: Record<string, string>[] = [
+      { "if-none-match": "*" },
+      { "if-match": inherited },
+    ];
+    for (const headers of conditions) {
+      const answers = await Promise.all(
+        ["1d", "2d", "3d"].map((age) =>
+          call("PUT", PATH, { body: { rules: { min_age: { age } } }, headers })
+        ),
+      );
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 412, 412]);
+      assert.equal((await call("DELETE", PATH)).status, 204);
+    }
+    assert.equal((await policies.history("acme", { limit: 10 })).items.length, 4);
+  }));
+
+Deno.test("If-Match with an inherited tag is lost to a change of the default's policy", () =>
+  inWorld(async ({ call, policies }) => {
+    const update = policies.update.bind(policies);
+    policies.update = async (...change) => {
+      await policies.replace("default", { mode: "audit" }, { by: "somebody faster" });
+      return await update(...change);
+    };
+    for (let i = 0; i < 2; i++) { // the built-in policy, then one of `default`
+      const headers = { "if-match": (await call("GET", PATH)).headers.get("etag") ?? "" };
+      assert.equal((await call("PATCH", PATH, { body: { auth: "token" }, headers })).status, 412);
+    }
+    assert.equal(await policies.read("acme"), null);
+  }));
+
 Deno.test("without If-Match, concurrent patches of different members all count", () =>
   inWorld(async ({ call }) => {
     await Promise.all([

@@ -157,6 +157,20 @@ Deno.test("If-Match: a race lost between reading and writing changes nothing, an
     assert.equal((await policies.history("acme", { limit: 10 })).items.length, 2);
   }));
 
+Deno.test("If-Match: what an org inherits is checked by the commit, too", () =>
+  withPolicies(async ({ policies, other, kv }) => {
+    const inherited = await policies.replace("default", withAge("1d"), { by });
+    const elsewhere = other();
+    const change = { by, ifMatch: null, ifDefault: inherited.revision };
+    kv.fault = async (method) => {
+      if (method !== "commit") return;
+      kv.fault = () => {};
+      await elsewhere.replace("default", withAge("2d"), { by });
+    };
+    await assert.rejects(policies.replace("acme", withAge("3d"), change), PreconditionFailed);
+    assert.equal(await policies.read("acme"), null);
+  }));
+
 Deno.test("a replacement without If-Match wins over somebody faster, and its revision is the newest", () =>
   withPolicies(async ({ policies, other, kv, now }) => {
     const elsewhere = other();
