@@ -1,9 +1,9 @@
 /** Advisories in Deno KV: what OSV answered, package by package, and what was imported in bulk. */
-import { monotonicFactory } from "ulid";
 import * as v from "valibot";
 import type { Advisory } from "../types.ts";
 import { type AdvisoryAnswer, pack, type Packed, readPiece, unpack } from "./advisory_pack.ts";
 import { StoreUnavailable } from "./errors.ts";
+import { idMaker } from "./id_maker.ts";
 import { keys } from "./keys.ts";
 import { guarded, guardedList } from "./timeout.ts";
 
@@ -44,7 +44,7 @@ export interface Imported {
 
 /** All methods throw StoreUnavailable where KV fails, or has what cannot be read. */
 export class AdvisoryStore {
-  readonly #ulid = monotonicFactory();
+  readonly #ulid = idMaker();
 
   constructor(readonly kv: Deno.Kv, readonly timeoutMs = TIMEOUT_MS) {}
 

@@ -1,5 +1,4 @@
 /** Exceptions that end: made for an hour in an emergency, announced before their end, and taken away after it. */
-import { monotonicFactory } from "ulid";
 import * as v from "valibot";
 import { formatInstant, parseInstant } from "../duration.ts";
 import { entryId } from "../entry.ts";
@@ -11,6 +10,7 @@ import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { PolicyInvalid, PreconditionFailed } from "./errors.ts";
 import { firstNotice } from "./exception_notices.ts";
 import { announceEnds } from "./exception_ends.ts";
+import { idMaker } from "./id_maker.ts";
 import { type Journal, storedBytes } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
@@ -88,7 +88,7 @@ export function openExceptions(kv: Deno.Kv, options: ExceptionsOptions): Excepti
 }
 
 class KvExceptions implements Exceptions {
-  readonly #ulid = monotonicFactory();
+  readonly #ulid = idMaker();
   readonly #timeoutMs: number;
 
   constructor(readonly kv: Deno.Kv, readonly options: ExceptionsOptions) {

@@ -1,5 +1,5 @@
 /** What is written down in the same commit as a change: the audit log, and news for the webhooks. */
-import { monotonicFactory } from "ulid";
+import { idMaker } from "./id_maker.ts";
 import { keys } from "./keys.ts";
 import type { AuditEntry, Clock, News } from "./types.ts";
 
@@ -31,7 +31,7 @@ export interface Journal {
 export function openJournal(
   { now, onNews = () => {} }: { now: Clock; onNews?: () => void },
 ): Journal {
-  const ulid = monotonicFactory();
+  const ulid = idMaker();
   return {
     audit(atomic, input) {
       const at = now();

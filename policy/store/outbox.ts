@@ -1,9 +1,9 @@
 /** What waits to be told to webhooks, in Deno KV: nothing is lost when a process ends, whenever it does. */
-import { monotonicFactory } from "ulid";
 import * as v from "valibot";
 import { WEBHOOK_EVENTS } from "../schema.ts";
 import { MAX_WEBHOOKS, wants, webhookId } from "../webhooks.ts";
 import type { Addressee } from "./former_webhooks.ts";
+import { idMaker } from "./id_maker.ts";
 import { keys } from "./keys.ts";
 import { guarded, guardedList, STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Clock, News } from "./types.ts";
@@ -74,7 +74,7 @@ export interface OutboxOptions {
  * StoreUnavailable.
  */
 export class Outbox {
-  readonly #ulid = monotonicFactory();
+  readonly #ulid = idMaker();
 
   constructor(readonly kv: Deno.Kv, readonly options: OutboxOptions) {}
 

@@ -1,10 +1,11 @@
-import { decodeTime, monotonicFactory } from "ulid";
+import { decodeTime } from "ulid";
 import { compileDocument } from "../engine.ts";
 import { parsePolicy, type PolicyDocument } from "../schema.ts";
 import type { Policy, VersionSchemes } from "../types.ts";
 import { inheritedWebhook } from "../webhooks.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { PolicyUnreadable, PreconditionFailed, StoreUnavailable } from "./errors.ts";
+import { idMaker } from "./id_maker.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { PolicyCache } from "./policy_cache.ts";
@@ -59,7 +60,7 @@ class KvPolicies implements Policies {
   readonly #allowed: OutgoingAllowed;
   /** Compiled when first wanted, to keep cold starts short. */
   #compiledBuiltIn: Policy | undefined;
-  readonly #ulid = monotonicFactory();
+  readonly #ulid = idMaker();
   /** The last write of each org that is under way: writers of one process wait for each other. */
   readonly #writing = new Map<string, Promise<unknown>>();
 

@@ -1,8 +1,9 @@
-import { decodeTime, isValid, monotonicFactory } from "ulid";
+import { decodeTime, isValid } from "ulid";
 import type { RecordInput, StoredRecord, VersionSchemes } from "../types.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { CursorInvalid, StoreUnavailable } from "./errors.ts";
 import { type Entry, GroupCommit } from "./group_commit.ts";
+import { idMaker } from "./id_maker.ts";
 import type { RecordKind } from "./keys.ts";
 import { LateEntries } from "./late_entries.ts";
 import { entryOf, storedRecord } from "./record_entry.ts";
@@ -34,9 +35,9 @@ export function openRecords(kv: Deno.Kv, options: RecordsOptions): Records {
     timeoutMs,
   });
   const late = new LateEntries<Entry>((entry) => commits.addAlone(entry), options.onLate);
-  const nextId = monotonicFactory();
+  const nextId = idMaker();
 
-  /** The id's time, not the clock's, is the record's: ids never go back, clocks do. */
+  /** The id's time, not the clock's, is the record's: so records are in order of their times. */
   function made(kind: RecordKind, input: RecordInput): { record: StoredRecord; entry: Entry } {
     const id = nextId(now());
     const record = storedRecord(input, id, decodeTime(id));

@@ -1,10 +1,10 @@
 /** Requests for exceptions in Deno KV: asked by developers, decided on once. */
 import { createHash } from "node:crypto";
-import { monotonicFactory } from "ulid";
 import * as v from "valibot";
 import { oneLine } from "../rules/rule.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { StoreUnavailable } from "./errors.ts";
+import { idMaker } from "./id_maker.ts";
 import type { Journal } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { type Links, openLinks } from "./links.ts";
@@ -53,7 +53,7 @@ export function openRequests(kv: Deno.Kv, options: RequestsOptions): Requests {
 const timesSchema = v.array(v.number());
 
 class KvRequests implements Requests {
-  readonly #ulid = monotonicFactory();
+  readonly #ulid = idMaker();
   readonly #links: Links;
   readonly #timeoutMs: number;
 

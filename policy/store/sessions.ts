@@ -1,8 +1,8 @@
 /** Who has signed in, in Deno KV: by the hash of the session's id, and by person. */
 import { createHash } from "node:crypto";
-import { monotonicFactory } from "ulid";
 import * as v from "valibot";
 import type { Grant } from "../grants.ts";
+import { idMaker } from "./id_maker.ts";
 import type { Journal } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
@@ -72,7 +72,7 @@ export function openSessions(
   kv: Deno.Kv,
   { now, journal, rules, timeoutMs = STORE_TIMEOUT_MS }: SessionsOptions,
 ): Sessions {
-  const ulid = monotonicFactory();
+  const ulid = idMaker();
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(what, timeoutMs, work);
 
   /** Under whichever rules it was begun. */

@@ -1,9 +1,9 @@
 /** Tokens in Deno KV: by the hash of their secret, and by org and id. */
-import { monotonicFactory } from "ulid";
 import * as v from "valibot";
 import { recent } from "../recent.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { StoreUnavailable } from "./errors.ts";
+import { idMaker } from "./id_maker.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { hashSecret, isSameHash, newSecret } from "./secrets.ts";
@@ -83,7 +83,7 @@ export function openTokens(
   const cache = recent<string, Cached>(CACHE_ENTRIES);
   const good = recent<string, Good>(CACHE_ENTRIES);
   const uses = new TokenUses(kv, { now, timeoutMs });
-  const ulid = monotonicFactory();
+  const ulid = idMaker();
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(what, timeoutMs, work);
 
   function isFresh({ at }: Cached): boolean {

@@ -42,6 +42,23 @@ Deno.test("ids grow within one millisecond and when the clock goes back", async 
   });
 });
 
+Deno.test("a clock that was wrong once dates no later record", async () => {
+  await withRecords(async ({ records, clock }) => {
+    clock.now = START + 5 * 365 * DAY;
+    await records.add("install", input("npm:wrong@1.0.0"));
+    clock.now = START;
+    const right = [];
+    for (const version of ["1.0.0", "1.0.1", "1.0.2"]) {
+      clock.now += 3600_000;
+      right.push((await records.add("install", input(`npm:right@${version}`))).at);
+    }
+    const until = clock.now + 1;
+    const { items } = await records.list("install", { org: "acme", until }, { limit: 10 });
+    assert.deepEqual(items.map(({ at }) => at), right.toReversed());
+    assert.deepEqual(right, [1, 2, 3].map((h) => new Date(START + h * 3600_000).toISOString()));
+  });
+});
+
 Deno.test("pages hold every record once, newest first, while records are being added", async () => {
   await withRecords(async ({ records, clock }) => {
     const before: string[] = [];
