@@ -1,7 +1,10 @@
+import * as v from "valibot";
 import { parseInstant } from "./duration.ts";
 import { compileEntry } from "./entry.ts";
 import { PatternIndex, type VersionTest } from "./pattern.ts";
 import type { PolicyDocument } from "./schema.ts";
+import type { Fault } from "./store/errors.ts";
+import { pointerOf } from "./tree.ts";
 import type { Release, VersionSchemes } from "./types.ts";
 
 /** The exceptions of a policy, ready to be asked. */
@@ -18,6 +21,26 @@ interface Line {
   readonly includes: VersionTest;
   /** It holds before this instant. */
   readonly end: number;
+}
+
+const withExceptions = v.looseObject({
+  exceptions: v.array(v.looseObject({ rules: v.array(v.string()) })),
+});
+
+/**
+ * What is wrong with exceptions that are about to be stored. Checked there and
+ * not where documents are read, so that none becomes unreadable: reading leaves
+ * out what a list of rules repeats.
+ * @param input the document as it was sent, which `parsePolicy` has accepted
+ */
+export function exceptionFaults(input: unknown): Fault[] {
+  const parsed = v.safeParse(withExceptions, input);
+  return (parsed.success ? parsed.output.exceptions : []).flatMap(({ rules }, i) =>
+    new Set(rules).size === rules.length ? [] : [{
+      pointer: pointerOf(["exceptions", String(i), "rules"]),
+      detail: "names a rule twice",
+    }]
+  );
 }
 
 export function compileExceptions(

@@ -86,6 +86,9 @@ function exceptionSchema(schemes: VersionSchemes) {
         "expected a list of rule ids",
       ),
       v.minLength(1, "names no rule, so it waives nothing"),
+      // One that is about to be stored has each rule once: see `exceptionFaults`.
+      v.transform((ids) => [...new Set(ids)]),
+      v.metadata({ maxItems: waivable.length, uniqueItems: true }),
     ),
     until: v.optional(instantSchema),
   });

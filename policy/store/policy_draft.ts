@@ -1,4 +1,5 @@
 /** A policy about to be stored: what is checked then, besides what is checked whenever one is read. */
+import { exceptionFaults } from "../exceptions.ts";
 import { identityFaults } from "../identities.ts";
 import { registryFaults } from "../registries.ts";
 import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument } from "../schema.ts";
@@ -36,6 +37,7 @@ export function draftOf(
   const { webhookAllow = [], issuerAllow = [], registryAllow = [] } = allowed;
   const { webhooks, identities, registries } = document;
   const faults = [
+    ...exceptionFaults(input),
     ...webhookFaults(webhooks, { allow: webhookAllow, known: known.webhooks, input }),
     ...identityFaults(identities, { allow: issuerAllow, known: known.identities }),
     ...registryFaults(registries, { allow: registryAllow, known: known.registries }),

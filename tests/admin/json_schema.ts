@@ -17,6 +17,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   maxLength: (value, expected) => typeof value !== "string" || value.length <= Number(expected),
   minItems: (value, expected) => !Array.isArray(value) || value.length >= Number(expected),
   maxItems: (value, expected) => !Array.isArray(value) || value.length <= Number(expected),
+  uniqueItems: (value) => !Array.isArray(value) || new Set(value).size === value.length,
   not: (value, expected) => value !== member(expected, "const"),
   format: (value, expected) =>
     expected === "date-time" && typeof value === "string" && !Number.isNaN(Date.parse(value)),

@@ -96,7 +96,12 @@ Deno.test("the policy's schema takes what the API takes and refuses unknown memb
     assert.deepEqual(faultsOf({}, policy, body), []);
     assert.deepEqual(faultsOf({ rules: { min_age: { age: "3d" } } }, policy, body), []);
     for (
-      const wrong of [{ mode: "perhaps" }, { surplus: 1 }, { rules: { yanked: { level: 1 } } }]
+      const wrong of [
+        { mode: "perhaps" },
+        { surplus: 1 },
+        { rules: { yanked: { level: 1 } } },
+        { exceptions: [{ purl: "pkg:npm/axios", rules: ["yanked", "yanked"] }] },
+      ]
     ) {
       assert.notDeepEqual(faultsOf(wrong, policy, body), [], JSON.stringify(wrong));
     }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { PolicyInvalid } from "../../../policy/store/errors.ts";
 import { keys } from "../../../policy/store/keys.ts";
+import { PolicyDocuments } from "../../../policy/store/policy_documents.ts";
 import { RULES } from "../../../policy/rules/mod.ts";
 import { DAY, HOUR, NOW } from "../world.ts";
 import { inStores, wish } from "./exceptions_fixture.ts";
@@ -26,6 +27,39 @@ Deno.test("breaking the glass lets one release through for an hour, and is shout
     const [told] = await news();
     assert.deepEqual([told.kind, told.event], ["break_glass", "break_glass"]);
     assert.match(told.text, /^eve broke the glass .*production is down$/);
+  }));
+
+Deno.test("an exception names each rule once", () =>
+  inStores(async ({ policies, stored }) => {
+    const entry = { purl: "pkg:npm/axios", rules: ["min_age", "yanked", "min_age"] };
+    await assert.rejects(
+      policies.replace("acme", { exceptions: [entry] }, { by: "test" }),
+      (error) =>
+        error instanceof PolicyInvalid && error.faults.length === 1 &&
+        error.faults[0].pointer === "/exceptions/0/rules",
+    );
+    assert.deepEqual(await stored(), []);
+  }));
+
+Deno.test("one stored with a rule ever again is read with it once, and leaves as others do", () =>
+  inStores(async ({ kv, exceptions, policies, stored, other, clock }) => {
+    const until = at(NOW + HOUR);
+    const normal = { purl: "pkg:npm/lodash", rules: ["min_age"], until };
+    const endless = { ...normal, purl: "pkg:npm/axios", rules: Array(12_000).fill("min_age") };
+    const documents = new PolicyDocuments(kv, 5_000);
+    const document = { ...(await policies.read("acme"))?.document ?? {} };
+    const head = await documents.write("acme", {
+      revision: "0".repeat(26),
+      at: at(NOW),
+      by: "an earlier version",
+      json: JSON.stringify({ ...document, exceptions: [endless, normal] }),
+    }, (await documents.head("acme")).versionstamp);
+    assert.ok(head !== null);
+    assert.equal((await other().policies.get("acme")).revision, head.revision);
+    assert.deepEqual(await stored(), [{ ...endless, rules: ["min_age"] }, normal]);
+    clock.now = NOW + HOUR;
+    assert.deepEqual(await exceptions.expire(), { ended: 2, told: 0, failed: [] });
+    assert.deepEqual(await stored(), []);
   }));
 
 Deno.test("the glass is broken for exactly one release", () =>
