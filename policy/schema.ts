@@ -10,6 +10,7 @@ import { strict } from "./shape.ts";
 import { type Fault, PolicyInvalid } from "./store/errors.ts";
 import { checkTree, pointerOf } from "./tree.ts";
 import type { VersionSchemes } from "./types.ts";
+import { WEBHOOK_SECRET } from "./webhooks.ts";
 
 /** The policy document of an org: what is accepted, and what it looks like complete. */
 
@@ -186,6 +187,9 @@ function webhookSchema() {
     secret: v.optional(v.pipe(
       v.string("expected a text"),
       v.maxLength(1_000, "longer than 1000 characters"),
+      // Demanded of what is about to be stored: see `webhookFaults`.
+      v.metadata({ pattern: WEBHOOK_SECRET.source }),
+      v.description("Not empty; what begins with `whsec_` goes on with a key in Base64"),
     )),
     inherited: v.optional(v.pipe(
       v.literal(true, "expected true, where it was shown so"),

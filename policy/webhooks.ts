@@ -9,6 +9,10 @@ import type { Webhook, WebhookEvent } from "./types.ts";
 /** What is told to all of them is stored once for each, in one commit. */
 export const MAX_WEBHOOKS = 10;
 
+/** What a webhook's secret is: a text, or `whsec_` and a key in Base64, padded or not. */
+export const WEBHOOK_SECRET =
+  /^(?:(?!whsec_)[\s\S]+|whsec_(?:[A-Za-z0-9+\/]{4})*(?:[A-Za-z0-9+\/]{2}(?:==)?|[A-Za-z0-9+\/]{3}=?|[A-Za-z0-9+\/]{4}))$/;
+
 const HIDDEN = "(hidden)";
 
 /**
@@ -31,6 +35,12 @@ export function webhookFaults(
   const faults = webhooks.flatMap(({ url }, i) => {
     const fault = urls.has(url) ? null : outgoingFault(url, allow);
     return fault === null ? [] : [{ pointer: pointerTo(input, url, i), detail: fault }];
+  });
+  webhooks.forEach(({ url, secret }, i) => {
+    if (secret === undefined || WEBHOOK_SECRET.test(secret)) return;
+    if (known.some((one) => one.url === url && one.secret === secret)) return;
+    const detail = secret === "" ? "is empty" : "has no Base64 after whsec_";
+    faults.push({ pointer: pointerOf(["webhooks", String(i), "secret"]), detail });
   });
   if (webhooks.length <= MAX_WEBHOOKS) return faults;
   return [...faults, {

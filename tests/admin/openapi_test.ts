@@ -101,6 +101,8 @@ Deno.test("the policy's schema takes what the API takes and refuses unknown memb
         { surplus: 1 },
         { rules: { yanked: { level: 1 } } },
         { exceptions: [{ purl: "pkg:npm/axios", rules: ["yanked", "yanked"] }] },
+        { webhooks: [{ url: "https://hooks.example/", secret: "" }] },
+        { webhooks: [{ url: "https://hooks.example/", secret: "whsec_a-_b" }] },
       ]
     ) {
       assert.notDeepEqual(faultsOf(wrong, policy, body), [], JSON.stringify(wrong));

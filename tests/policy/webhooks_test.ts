@@ -3,6 +3,7 @@ import { parsePolicy } from "../../policy/schema.ts";
 import { PolicyInvalid } from "../../policy/store/errors.ts";
 import { keys } from "../../policy/store/keys.ts";
 import { openPolicies } from "../../policy/store/policies.ts";
+import { PolicyDocuments } from "../../policy/store/policy_documents.ts";
 import type { Policies } from "../../policy/store/types.ts";
 import type { Webhook } from "../../policy/types.ts";
 import { wants, webhookFaults, webhookId } from "../../policy/webhooks.ts";
@@ -115,5 +116,51 @@ Deno.test("a webhook stored when the operator allowed more stands in nobody's wa
     const more = { webhooks: [{ url: PRIVATE }, { url: "https://127.0.0.1/" }] };
     assert.deepEqual(await faultsOf(strict.update("acme", () => more, { by })), [
       "/webhooks/1/url",
+    ]);
+  }));
+
+const UNSIGNING = ["", "whsec_", "whsec_!!!", "whsec_a-_b", "whsec_a", "whsec_QUJDR="];
+
+Deno.test("a secret is a text, or whsec_ and Base64", () => {
+  const url = "https://hooks.example/";
+  const faults = (secret: string) =>
+    webhookFaults([{ url, secret }], { allow: [], known: [], input: {} })
+      .map(({ pointer }) => pointer);
+  for (const secret of UNSIGNING) {
+    assert.deepEqual(faults(secret), ["/webhooks/0/secret"], secret);
+  }
+  for (
+    const secret of [
+      "s",
+      "wh",
+      " ",
+      "line\nline",
+      "whsec_QUI",
+      "whsec_QUI=",
+      "whsec_QUJD",
+      "whsec_+/A=",
+      "whsec_QQ==",
+    ]
+  ) {
+    assert.deepEqual(faults(secret), [], secret);
+  }
+});
+
+Deno.test("a secret that was stored before signs on, and stands in nobody's way", () =>
+  withPolicies(async ({ kv, open }) => {
+    const by = "alice";
+    const webhooks = [{ url: "https://hooks.example/", secret: "whsec_!!!" }];
+    const json = JSON.stringify(parsePolicy({ webhooks }, SCHEMES));
+    const revision = { revision: "0".repeat(26), at: "2026-11-01T00:00:00Z", by, json };
+    await new PolicyDocuments(kv, 5_000).write("acme", revision, null);
+    assert.deepEqual((await open().get("acme")).webhooks, webhooks);
+    await open().update("acme", (document) => ({ ...document, mode: "audit" }), { by });
+    assert.deepEqual((await open().get("acme")).webhooks, webhooks);
+    const other = { webhooks: [{ ...webhooks[0], secret: "whsec_???" }] };
+    assert.deepEqual(await faultsOf(open().update("acme", () => other, { by })), [
+      "/webhooks/0/secret",
+    ]);
+    assert.deepEqual(await faultsOf(open().replace("acme", { webhooks }, { by })), [
+      "/webhooks/0/secret",
     ]);
   }));
