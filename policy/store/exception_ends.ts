@@ -16,7 +16,8 @@ interface Ending {
 
 /**
  * Of an org's exceptions that have an end ahead, tells of those that are near
- * it, and notes of the others since when they are there.
+ * it, be they seen for the first time, and notes of the others since when they
+ * are there.
  * @returns how many were told of. Throws StoreUnavailable.
  */
 export async function announceEnds<E extends Ending>(
@@ -26,7 +27,7 @@ export async function announceEnds<E extends Ending>(
   { tell }: { tell: (atomic: Deno.AtomicOperation, ending: E) => void },
 ): Promise<number> {
   if (ending.length === 0) return 0;
-  const notices = new Map<string, { notice: Notice; entry: Deno.KvEntry<unknown> }>();
+  const notices = new Map<string, { notice: Notice; entry: Deno.AtomicCheck }>();
   const selector = { prefix: keys.exceptionNotices(org) };
   for await (const entry of guardedList(kv, selector, { batchSize: 500 }, timeoutMs)) {
     const notice = v.safeParse(noticeSchema, entry.value);
@@ -35,24 +36,24 @@ export async function announceEnds<E extends Ending>(
   const commit = (atomic: Deno.AtomicOperation) =>
     guarded("announce the end of exceptions", timeoutMs, () => atomic.commit());
 
-  const unseen = ending.filter(({ id }) => !notices.has(id));
+  const first: Notice = { since: now, told: false };
+  const isNear = ({ since }: Notice, until: number) => endsSoon({ since, until }, now);
+  const unseen = ending.filter(({ id, until }) => !notices.has(id) && !isNear(first, until));
   for (let i = 0; i < unseen.length; i += AT_ONCE) {
     const atomic = kv.atomic();
     for (const { id, until } of unseen.slice(i, i + AT_ONCE)) {
-      const notice: Notice = { since: now, told: false };
-      atomic.set(keys.exceptionNotice(org, id), notice, { expireIn: keptFor(until - now) });
+      atomic.set(keys.exceptionNotice(org, id), first, { expireIn: keptFor(until - now) });
     }
     await commit(atomic);
   }
 
   let told = 0;
   for (const one of ending) {
-    const known = notices.get(one.id);
-    if (known === undefined || known.notice.told) continue;
-    if (!endsSoon({ since: known.notice.since, until: one.until }, now)) continue;
-    const notice: Notice = { ...known.notice, told: true };
-    const atomic = kv.atomic().check(known.entry)
-      .set(known.entry.key, notice, { expireIn: keptFor(one.until - now) });
+    const none = { key: keys.exceptionNotice(org, one.id), versionstamp: null };
+    const { notice, entry } = notices.get(one.id) ?? { notice: first, entry: none };
+    if (notice.told || !isNear(notice, one.until)) continue;
+    const atomic = kv.atomic().check(entry)
+      .set(entry.key, { ...notice, told: true }, { expireIn: keptFor(one.until - now) });
     tell(atomic, one);
     if ((await commit(atomic)).ok) told++;
   }

@@ -21,9 +21,11 @@ const HOUR = 3600_000;
 const KEPT_MS = 400 * 24 * HOUR;
 /**
  * Bytes of those that end together, which one audit entry holds twice: what it
- * was before, and what changed. The rest follows at the next run.
+ * was before, and what changed. The rest follows in the next change.
  */
 const MAX_TOGETHER = 28_000;
+/** Of one policy in one run. */
+const MAX_CHANGES = 100;
 const ATTEMPTS = 3;
 /** Name of the list in its cursors. */
 const LIST = "ended_exceptions";
@@ -146,8 +148,19 @@ class KvExceptions implements Exceptions {
     return { ended, told, failed };
   }
 
-  /** Number of exceptions taken away; one change of the policy at most. */
+  /** Number of exceptions taken away. */
   async #prune(org: string): Promise<number> {
+    let ended = 0;
+    for (let i = 0; i < MAX_CHANGES; i++) {
+      const some = await this.#pruneSome(org);
+      if (some === 0) break;
+      ended += some;
+    }
+    return ended;
+  }
+
+  /** The same of one change of the policy at most. */
+  async #pruneSome(org: string): Promise<number> {
     for (let i = 1;; i++) {
       try {
         return await this.#pruneOnce(org);

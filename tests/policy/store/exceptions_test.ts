@@ -139,7 +139,7 @@ Deno.test("two that prune at once take each exception away once", () =>
     assert.equal((await exceptions.ended("acme", { limit: 10 })).items.length, 1);
   }));
 
-Deno.test("a long list of ended exceptions goes in several runs, so that the log holds each", () =>
+Deno.test("a long list of ended exceptions goes in several changes, so that the log holds each", () =>
   inStores(async ({ exceptions, policies, clock, stored, audit }) => {
     // The database takes two bytes for each letter of such a text.
     const reason = "延".repeat(900);
@@ -151,13 +151,7 @@ Deno.test("a long list of ended exceptions goes in several runs, so that the log
     }));
     await policies.replace("acme", { exceptions: entries }, { by: "test" });
     clock.now += HOUR;
-    let ended = 0;
-    for (let i = 0; i < 12; i++) {
-      const run = await exceptions.expire();
-      assert.deepEqual(run.failed, []);
-      ended += run.ended;
-    }
-    assert.equal(ended, 100);
+    assert.deepEqual(await exceptions.expire(), { ended: 100, told: 0, failed: [] });
     assert.deepEqual(await stored(), []);
     const logged = (await audit()).filter(({ action }) => action === "exception.expired")
       .flatMap(({ before }) => before);
@@ -173,7 +167,7 @@ Deno.test("however many exceptions end together, no commit has too many parts", 
     }));
     await policies.replace("acme", { exceptions: entries }, { by: "test" });
     clock.now += HOUR;
-    for (let i = 0; i < 2; i++) assert.deepEqual((await exceptions.expire()).failed, []);
+    assert.deepEqual((await exceptions.expire()).failed, []);
     assert.deepEqual(await stored(), []);
   }));
 
@@ -236,6 +230,26 @@ Deno.test("an exception of two hours is announced although the job runs once an 
       told.push((await exceptions.expire()).told);
     }
     assert.deepEqual(told, [0, 1, 0]);
+  }));
+
+Deno.test("one that is near its end when it is seen for the first time is announced at once, once", () =>
+  inStores(async ({ policies, exceptions, other, clock, news }) => {
+    const minutes = [61, 90, 119, 150];
+    const made = minutes.map((minutes) => ({
+      purl: `pkg:npm/a${minutes}`,
+      rules: ["min_age"],
+      until: at(NOW + minutes * 60_000),
+    }));
+    await policies.replace("acme", { exceptions: made }, { by: "test" });
+    clock.now += HOUR / 2;
+    assert.equal((await exceptions.expire()).told, 2);
+    assert.equal((await other().exceptions.expire()).told, 0);
+    for (let i = 0; i < 3; i++) {
+      clock.now += HOUR;
+      await exceptions.expire();
+    }
+    const told = (await news()).map(({ details }) => details.purl);
+    assert.deepEqual(told.toSorted(), made.map(({ purl }) => purl).toSorted());
   }));
 
 Deno.test("the end of a broken glass is announced to nobody: it was shouted", () =>
