@@ -25,6 +25,9 @@ import { TOKEN_ENDPOINTS } from "./tokens.ts";
 export type { AdminDeps } from "./endpoint.ts";
 export { openSignIn } from "./sign_in/open.ts";
 
+/** What every id of an org's things fits: keys of KV end somewhere. */
+const ID = /^[\w-]{1,64}$/;
+
 /**
  * The API as an app of its own. Its paths are whole (`/admin/v1/orgs`), so a
  * request is handed to `fetch` as it came; it answers every path, 404 included,
@@ -126,6 +129,9 @@ async function run(endpoint: Endpoint, c: HonoContext, deps: AdminDeps): Promise
     );
   }
   const id = c.req.param("id") ?? "";
+  if (endpoint.path.includes("{id}") && !ID.test(id)) {
+    throw new Problem("not_found", "There is nothing of such an id.");
+  }
   return await endpoint.handle({ deps, request, url: new URL(request.url), org, id, caller });
 }
 

@@ -52,11 +52,16 @@ export function factsOf(record: StoredRecord, schemes: VersionSchemes): Facts {
   };
 }
 
+/** Whether a text can be part of a record's keys: nothing is recorded of one that cannot. */
+export function fitsKey(part: string): boolean {
+  return !part.includes("\0") && Buffer.byteLength(part) <= MAX_KEY_PART;
+}
+
 /** The writes that make up a record. Throws RangeError where KV could not hold it. */
 export function entryOf(kind: RecordKind, record: StoredRecord, schemes: VersionSchemes): Entry {
   const { ecosystem, name, version, user, code } = factsOf(record, schemes);
   for (const part of [record.org, ecosystem, name, user, code]) {
-    if (part.includes("\0") || Buffer.byteLength(part) > MAX_KEY_PART) {
+    if (!fitsKey(part)) {
       throw new RangeError(
         `Cannot record ${JSON.stringify(part.slice(0, 80))}...: longer than ${MAX_KEY_PART} bytes`,
       );

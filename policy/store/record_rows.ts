@@ -4,7 +4,7 @@ import type { StoredRecord } from "../types.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { CursorInvalid } from "./errors.ts";
 import { keys } from "./keys.ts";
-import { type Facts, factsOfPackageEntry, factsOfUserEntry } from "./record_entry.ts";
+import { type Facts, factsOfPackageEntry, factsOfUserEntry, fitsKey } from "./record_entry.ts";
 import type { Filter } from "./record_query.ts";
 import { getRecords, type Reading, spanOf } from "./record_scan.ts";
 import { guardedList } from "./timeout.ts";
@@ -184,7 +184,7 @@ async function* sumUsers(
 function userSelector(filter: Filter, after: string | null): Deno.KvListSelector | null {
   const { org, user } = filter;
   if (user !== null) {
-    const none = user === "" || after !== null;
+    const none = user === "" || after !== null || !fitsKey(user);
     return none ? null : { prefix: keys.recordsOfUser("install", org, user) };
   }
   const prefix = keys.recordsOfUser("install", org);

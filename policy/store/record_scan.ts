@@ -6,6 +6,7 @@ import {
   factsOf,
   factsOfPackageEntry,
   factsOfUserEntry,
+  fitsKey,
   readRecord,
 } from "./record_entry.ts";
 import type { Filter } from "./record_query.ts";
@@ -80,7 +81,9 @@ async function* scanAll(reading: Reading, kind: RecordKind, filter: Filter, span
 }
 
 async function* scanUser(reading: Reading, kind: RecordKind, filter: Filter, span: Span) {
-  const prefix = keys.recordsOfUser(kind, filter.org, filter.user ?? "");
+  const user = filter.user ?? "";
+  if (!fitsKey(user)) return;
+  const prefix = keys.recordsOfUser(kind, filter.org, user);
   for await (const entry of listSpan(reading, prefix, span)) {
     const facts = factsOfUserEntry(entry);
     if (facts !== null && filter.matches(facts)) yield facts;

@@ -135,6 +135,26 @@ Deno.test("HEAD says the length that GET has, of failures too", () =>
     assert.deepEqual([same.status, same.headers.get("content-length")], [304, null]);
   }));
 
+Deno.test("an id that nothing can have is 404, however long", () =>
+  inWorld(async ({ call, reported }) => {
+    for (const id of ["a".repeat(65), "a".repeat(3_000), "%00", "a%2Fb"]) {
+      const calls = [
+        ["GET", `alerts/${id}`],
+        ["POST", `alerts/${id}/acknowledge`],
+        ["GET", `requests/${id}`],
+        ["POST", `requests/${id}/decide`],
+        ["DELETE", `tokens/${id}`],
+        ["DELETE", `block/${id}`],
+      ];
+      for (const [method, path] of calls) {
+        const body = method === "POST" ? { decision: "deny" } : undefined;
+        const { status } = await call(method, `${ORG}/${path}`, { body });
+        assert.equal(status, 404, `${method} ${path}`);
+      }
+    }
+    assert.deepEqual(reported, []);
+  }));
+
 Deno.test("a name that is none is 400", () =>
   inWorld(async ({ call }) => {
     for (const org of ["Acme", "-a", "a%2Fb", "%00", "*", "a".repeat(64), "%ff"]) {

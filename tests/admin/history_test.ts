@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { encodeCursor } from "../../policy/store/cursor.ts";
 import { inWorld, START } from "./world.ts";
 
 const ORG = "/admin/v1/orgs/acme";
@@ -94,6 +95,42 @@ Deno.test("a cursor of one list is not accepted by another", () =>
     for (const list of ["refusals", "packages", "users", "tokens", "block"]) {
       assert.equal((await call("GET", `${ORG}/${list}?cursor=${body.cursor}`)).status, 400, list);
     }
+  }));
+
+Deno.test("a cursor longer than any place in a list is none", () =>
+  inWorld(async ({ call, install, reported }) => {
+    await install();
+    const lists = [
+      ["policy/history", "policy_history", 1],
+      ["tokens", "tokens", 1],
+      ["exceptions", "ended_exceptions", 1, "state=ended&"],
+      ["requests", "requests", 1],
+      ["alerts", "alerts", 2],
+      ["users", "users", 1],
+      ["packages", "packages", 3],
+    ] as const;
+    for (const [path, list, length, query = ""] of lists) {
+      for (const place of ["a".repeat(2_500), "é".repeat(600)]) {
+        const position = [place, place.slice(0, 10), "1"].slice(0, length);
+        const cursor = encodeCursor(list, position);
+        const { status, body } = await call("GET", `${ORG}/${path}?${query}cursor=${cursor}`);
+        assert.equal(status, 400, path);
+        assert.match(String(body.type), /:cursor_invalid$/);
+      }
+    }
+    assert.deepEqual(reported, []);
+  }));
+
+Deno.test("who cannot have been recorded has nothing on record", () =>
+  inWorld(async ({ call, install, reported }) => {
+    await install();
+    for (const user of ["漢".repeat(1_000), "\0".repeat(1_000)]) {
+      for (const path of ["installs", "refusals", "packages", "users"]) {
+        const answer = await call("GET", `${ORG}/${path}?user=${encodeURIComponent(user)}`);
+        assert.deepEqual([answer.status, answer.items], [200, []], path);
+      }
+    }
+    assert.deepEqual(reported, []);
   }));
 
 Deno.test("JSONL and CSV hold the same rows, and say in Link where to go on", () =>
