@@ -1,6 +1,7 @@
 /** Alerts in Deno KV: one for each advisory, package and org. */
 import * as v from "valibot";
 import { type Alert, alertId, alertSchema, type Found, grown, newAlert } from "./alert.ts";
+import { committed } from "./committed.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { StoreUnavailable } from "./errors.ts";
 import type { Journal, NewsInput } from "./journal.ts";
@@ -13,8 +14,6 @@ export type { Alert, AlertUser, Found } from "./alert.ts";
 /** Name of the list in its cursors. */
 const LIST = "alerts";
 const ATTEMPTS = 20;
-/** Processes that share a database file find it locked by each other. */
-const RETRY_DELAYS_MS = [10, 50, 250, 1_000];
 /** Deno KV's own bound on keys of one `getMany`. */
 const MANY = 10;
 
@@ -73,15 +72,8 @@ export function openAlerts(
 
   /** False: a check does not hold. The checks make repeating harmless. */
   async function commit(atomic: Deno.AtomicOperation): Promise<boolean> {
-    for (let attempt = 0;; attempt++) {
-      try {
-        return (await guard("store an alert", () => atomic.commit())).ok;
-      } catch (error) {
-        const delay = RETRY_DELAYS_MS[attempt];
-        if (delay === undefined) throw error;
-        await new Promise((resolve) => setTimeout(resolve, delay));
-      }
-    }
+    const always = { always: true };
+    return (await committed("store an alert", timeoutMs, () => atomic.commit(), always)).ok;
   }
 
   async function create(

@@ -1,8 +1,9 @@
 /** Tells once that an exception ends soon, however many instances look. */
 import * as v from "valibot";
+import { committed } from "./committed.ts";
 import { endsSoon, keptFor, type Notice, noticeSchema } from "./exception_notices.ts";
 import { keys } from "./keys.ts";
-import { guarded, guardedList } from "./timeout.ts";
+import { guardedList } from "./timeout.ts";
 
 /** Writes of one commit, well below KV's 1,000. */
 const AT_ONCE = 200;
@@ -34,7 +35,7 @@ export async function announceEnds<E extends Ending>(
     if (notice.success) notices.set(String(entry.key[2]), { notice: notice.output, entry });
   }
   const commit = (atomic: Deno.AtomicOperation) =>
-    guarded("announce the end of exceptions", timeoutMs, () => atomic.commit());
+    committed("announce the end of exceptions", timeoutMs, () => atomic.commit());
 
   const first: Notice = { since: now, told: false };
   const isNear = ({ since }: Notice, until: number) => endsSoon({ since, until }, now);

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 import { isDeepStrictEqual } from "node:util";
+import { committed } from "./committed.ts";
 import { StoreUnavailable } from "./errors.ts";
-import { guarded } from "./timeout.ts";
 
 /** What is stored together or not at all. */
 export interface Entry {
@@ -33,7 +33,6 @@ const MAX_KEY_BYTES = 75_000;
 const MAX_BYTES = 700_000;
 /** More than this waiting means that KV does not keep up; memory is bounded by refusing. */
 const MAX_WAITING = 20_000;
-const RETRY_DELAYS_MS = [20, 100];
 
 /**
  * Stores entries in as few atomics as possible: one is under way at a time, and
@@ -100,26 +99,17 @@ export class GroupCommit {
    * no counter counts twice.
    */
   async #commit(entries: readonly Entry[]): Promise<void> {
-    const deadline = performance.now() + this.options.timeoutMs;
-    for (let attempt = 0;; attempt++) {
-      const left = Math.max(1, Math.round(deadline - performance.now()));
-      try {
-        const result = await guarded("store records", left, () => this.#atomic(entries).commit());
-        if (result.ok || await this.#landed(entries[0], left)) return;
-        throw new StoreUnavailable("Cannot store records: their id is taken");
-      } catch (error) {
-        const delay = RETRY_DELAYS_MS[attempt];
-        if (delay === undefined || performance.now() + delay >= deadline) throw error;
-        await new Promise((resolve) => setTimeout(resolve, delay));
-      }
-    }
+    const attempt = async () =>
+      (await this.#atomic(entries).commit()).ok || await this.#landed(entries[0]);
+    const { timeoutMs } = this.options;
+    if (await committed("store records", timeoutMs, attempt, { always: true })) return;
+    throw new StoreUnavailable("Cannot store records: their id is taken");
   }
 
   /** An atomic refused by its check was either committed by an earlier attempt, or somebody else has the key. */
-  async #landed(entry: Entry, timeoutMs: number): Promise<boolean> {
+  async #landed(entry: Entry): Promise<boolean> {
     const { key, value } = entry.sets[0];
-    const stored = await guarded("read a record back", timeoutMs, () => this.kv.get<unknown>(key));
-    return isDeepStrictEqual(stored.value, value);
+    return isDeepStrictEqual((await this.kv.get<unknown>(key)).value, value);
   }
 
   #atomic(entries: readonly Entry[]): Deno.AtomicOperation {

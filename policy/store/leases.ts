@@ -1,5 +1,6 @@
 /** Work that one instance does at a time, however many share the database. */
 import * as v from "valibot";
+import { committed } from "./committed.ts";
 import { keys } from "./keys.ts";
 import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Clock } from "./types.ts";
@@ -73,7 +74,11 @@ class HeldLease implements Lease {
   /** False: somebody else has it. */
   async take(): Promise<boolean> {
     const { now, ms } = this.options;
-    const stored = await this.#guard("read a lease", () => this.kv.get<unknown>(this.key));
+    const stored = await guarded(
+      "read a lease",
+      this.#timeoutMs,
+      () => this.kv.get<unknown>(this.key),
+    );
     const lease = v.safeParse(leaseSchema, stored.value);
     const left = lease.success ? lease.output.until - now() : 0;
     if (left > 0 && left <= Math.max(ms, MAX_LEASE_MS)) return false;
@@ -89,7 +94,7 @@ class HeldLease implements Lease {
     const { key, kv } = this;
     const mine = { key, versionstamp: this.#versionstamp };
     try {
-      await this.#guard("release a lease", () => kv.atomic().check(mine).delete(key).commit());
+      await this.#commit("release a lease", kv.atomic().check(mine).delete(key));
     } catch {
       // It ends by itself, and the work is done all the same.
     }
@@ -99,11 +104,12 @@ class HeldLease implements Lease {
   async #write(expected: string | null): Promise<boolean> {
     const { now, holder, ms } = this.options;
     const until = now() + ms;
-    const result = await this.#guard("take a lease", () =>
+    const result = await this.#commit(
+      "take a lease",
       this.kv.atomic()
         .check({ key: this.key, versionstamp: expected })
-        .set(this.key, { holder, until }, { expireIn: ms })
-        .commit());
+        .set(this.key, { holder, until }, { expireIn: ms }),
+    );
     if (!result.ok) return false;
     this.#versionstamp = result.versionstamp;
     this.#until = until;
@@ -122,7 +128,11 @@ class HeldLease implements Lease {
     this.#lost.abort(new DOMException("the lease was lost", "AbortError"));
   }
 
-  #guard<R>(what: string, call: () => Promise<R>): Promise<R> {
-    return guarded(what, this.options.timeoutMs ?? STORE_TIMEOUT_MS, call);
+  #commit(what: string, atomic: Deno.AtomicOperation) {
+    return committed(what, this.#timeoutMs, () => atomic.commit());
+  }
+
+  get #timeoutMs(): number {
+    return this.options.timeoutMs ?? STORE_TIMEOUT_MS;
   }
 }

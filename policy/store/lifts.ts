@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { recent } from "../recent.ts";
 import type { Lift, Release, VersionSchemes } from "../types.ts";
+import { committed } from "./committed.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { sizeOf } from "./group_commit.ts";
 import { keys } from "./keys.ts";
@@ -72,7 +73,7 @@ export function openLifts(kv: Deno.Kv, options: LiftsOptions): Lifts {
       const stored = fit([...live(before.value, now()).filter(isOther(fresh)), ...fresh]);
       const atomic = kv.atomic().check(before).set(key, stored, { expireIn: LIFETIME_MS })
         .set(keys.lastLift(), now(), { expireIn: LIFETIME_MS });
-      if (!(await guarded("store lifts", timeoutMs, () => atomic.commit())).ok) continue;
+      if (!(await committed("store lifts", timeoutMs, () => atomic.commit())).ok) continue;
       cache.delete(nameOf(client));
       last.at = now();
       return;

@@ -1,5 +1,6 @@
 /** Signed addresses at which one request is decided on: they can be passed on, but neither made up nor changed. */
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { committed } from "./committed.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { keys } from "./keys.ts";
 import { guarded } from "./timeout.ts";
@@ -29,7 +30,7 @@ export function openLinks(
 ): Links {
   let key: Uint8Array | null = null;
   const sign = async (org: string, id: string, expires: string) => {
-    key ??= await guarded("read the key of links", timeoutMs, () => ensureKey(kv));
+    key ??= await guarded("read the key of links", timeoutMs, () => ensureKey(kv, timeoutMs));
     return createHmac("sha256", key).update(JSON.stringify([org, id, expires])).digest();
   };
   return {
@@ -59,13 +60,14 @@ function decode(signature: string): Uint8Array {
   }
 }
 
-async function ensureKey(kv: Deno.Kv): Promise<Uint8Array> {
+async function ensureKey(kv: Deno.Kv, timeoutMs: number): Promise<Uint8Array> {
   for (let i = 0; i < ATTEMPTS; i++) {
     const entry = await kv.get<unknown>(keys.meta("link_key"));
     if (entry.value instanceof Uint8Array && entry.value.length === KEY_BYTES) return entry.value;
     if (entry.versionstamp !== null) break;
     const made = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
-    await kv.atomic().check(entry).set(entry.key, made).commit();
+    const atomic = kv.atomic().check(entry).set(entry.key, made);
+    await committed("store the key of links", timeoutMs, () => atomic.commit());
   }
   throw new StoreUnavailable("Cannot read the key of links: something else is stored in its place");
 }

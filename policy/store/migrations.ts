@@ -1,4 +1,5 @@
 /** The version of what is in the database: a newer one is refused, an older one brought up to date once. */
+import { committed } from "./committed.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { keys } from "./keys.ts";
 import { withLease } from "./leases.ts";
@@ -166,10 +167,12 @@ function setVersion(
   before: Deno.KvEntryMaybe<unknown>,
   { version, timeoutMs }: { version: number; timeoutMs: number },
 ): Promise<boolean> {
-  return guarded("store the version of the database", timeoutMs, async () => {
-    const { ok } = await kv.atomic().check(before).set(keys.meta("schema"), version).commit();
-    return ok;
-  });
+  const atomic = kv.atomic().check(before).set(keys.meta("schema"), version);
+  return committed(
+    "store the version of the database",
+    timeoutMs,
+    async () => (await atomic.commit()).ok,
+  );
 }
 
 async function takeSteps(
@@ -195,7 +198,7 @@ async function takeSteps(
         if (signal.aborted) throw lost();
         const atomic = kv.atomic().check(entry);
         change(atomic);
-        const { ok } = await guarded(step.what, timeoutMs, () => atomic.commit());
+        const { ok } = await committed(step.what, timeoutMs, () => atomic.commit());
         if (ok) return true;
         const now = await guarded(step.what, timeoutMs, () => kv.get<unknown>(entry.key));
         if (now.versionstamp === entry.versionstamp) return false;

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { WEBHOOK_EVENTS } from "../schema.ts";
 import { MAX_WEBHOOKS, wants, webhookId } from "../webhooks.ts";
+import { committed } from "./committed.ts";
 import type { Addressee } from "./former_webhooks.ts";
 import { idMaker } from "./id_maker.ts";
 import { keys } from "./keys.ts";
@@ -128,7 +129,7 @@ export class Outbox {
       const isLast = places.length === 0;
       if (isLast) atomic.delete(entry.key);
       // Not ok: another instance has shared it out.
-      const { ok } = await this.#guard("share out news", () => atomic.commit());
+      const { ok } = await this.#commit("share out news", atomic);
       if (isLast || !ok) return;
     }
   }
@@ -166,7 +167,7 @@ export class Outbox {
       if (news.length > 0) return { org, hook, ...state, news, state: stored };
       // Kept for too long, all of them.
       const atomic = this.kv.atomic().check(stored).delete(key);
-      await this.#guard("settle a delivery", () => atomic.commit());
+      await this.#commit("settle a delivery", atomic);
     }
   }
 
@@ -215,7 +216,7 @@ export class Outbox {
   async settle({ org, hook, news, state }: Batch): Promise<boolean> {
     const atomic = this.kv.atomic().check(state).delete(state.key);
     for (const { id } of news) atomic.delete(keys.delivery(org, hook, id));
-    return (await this.#guard("settle a delivery", () => atomic.commit())).ok;
+    return (await this.#commit("settle a delivery", atomic)).ok;
   }
 
   /** A batch has failed once more. False: somebody else has tried it, too. */
@@ -237,7 +238,7 @@ export class Outbox {
     const remove = async () => {
       const atomic = this.kv.atomic();
       for (const key of old) atomic.delete(key);
-      await this.#guard("remove deliveries", () => atomic.commit());
+      await this.#commit("remove deliveries", atomic);
       count += old.length;
       old = [];
     };
@@ -258,7 +259,7 @@ export class Outbox {
   ): Promise<string | null> {
     const atomic = this.kv.atomic().check(expected)
       .set(keys.deliveryState(org, hook), state, { expireIn: KEPT_MS });
-    const result = await this.#guard("store a delivery", () => atomic.commit());
+    const result = await this.#commit("store a delivery", atomic);
     return result.ok ? result.versionstamp : null;
   }
 
@@ -268,6 +269,10 @@ export class Outbox {
 
   #guard<T>(what: string, call: () => Promise<T>): Promise<T> {
     return guarded(what, this.#timeoutMs, call);
+  }
+
+  #commit(what: string, atomic: Deno.AtomicOperation) {
+    return committed(what, this.#timeoutMs, () => atomic.commit());
   }
 
   get #timeoutMs(): number {

@@ -1,6 +1,7 @@
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import * as v from "valibot";
+import { committed } from "./committed.ts";
 import { PolicyUnreadable } from "./errors.ts";
 import { keys } from "./keys.ts";
 import { guarded } from "./timeout.ts";
@@ -127,11 +128,11 @@ export class PolicyDocuments {
 
   /** A write that fails leaves nothing behind, not even when it turns out late that it did. */
   async #step<T>(org: string, head: PolicyHead, call: () => Promise<T>): Promise<T> {
-    const work = Promise.resolve().then(call);
+    let work: Promise<T> | undefined;
     try {
-      return await this.#guard("store a policy", () => work);
+      return await committed("store a policy", this.timeoutMs, () => work = call());
     } catch (error) {
-      work.catch(() => {})
+      Promise.resolve(work).catch(() => {})
         .then(() => this.#removePieces(org, head))
         .catch(() => {}); // out of reach still: pieces without a head are never read
       throw error;

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { recent } from "../recent.ts";
 import type { Policy, RecordInput } from "../types.ts";
 import { wants } from "../webhooks.ts";
+import { committed } from "./committed.ts";
 import type { Journal } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
@@ -97,7 +98,7 @@ export function openRefusalNews(kv: Deno.Kv, options: RefusalNewsOptions): Refus
       },
     });
     // Not ok: another instance was told of it just now.
-    const { ok } = await guarded("store news", timeoutMs, () => atomic.commit());
+    const { ok } = await committed("store news", timeoutMs, () => atomic.commit());
     if (ok) journal.committed();
   }
 

@@ -3,12 +3,12 @@ import * as v from "valibot";
 import { formatInstant, parseDuration } from "../duration.ts";
 import { entryId } from "../entry.ts";
 import { oneLine } from "../rules/rule.ts";
+import { committed } from "./committed.ts";
 import { PolicyInvalid, PreconditionFailed } from "./errors.ts";
 import { firstNotice } from "./exception_notices.ts";
 import type { Journal } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { type DecisionInput, type ExceptionRequest, OwnRequest, RequestClosed } from "./request.ts";
-import { guarded } from "./timeout.ts";
 import type { Clock, Policies } from "./types.ts";
 
 /** Members of a policy document that count here; `parsePolicy` has filled them in. */
@@ -103,7 +103,7 @@ async function deny(kv: Deno.Kv, found: Found, deciding: Deciding): Promise<Exce
     after: { status: decided.status },
   });
   settle(atomic, found, decided, deciding);
-  const { ok } = await guarded("deny a request", timeoutMs, () => atomic.commit());
+  const { ok } = await committed("deny a request", timeoutMs, () => atomic.commit());
   if (!ok) throw new PreconditionFailed(`Cannot deny request ${request.id}: it has changed`);
   journal.committed();
   return decided;

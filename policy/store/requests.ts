@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { oneLine } from "../rules/rule.ts";
+import { committed } from "./committed.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { idMaker } from "./id_maker.ts";
@@ -34,6 +35,7 @@ export const MAX_PER_USER = 20;
 /** Many users may share one address; where a token says who it is, the address does not count. */
 export const MAX_PER_ADDRESS = 100;
 const ATTEMPTS = 5;
+const WHAT = "keep requests for exceptions";
 /** Name of the list in its cursors. */
 const LIST = "requests";
 /** How many requests one page looks at. */
@@ -116,7 +118,7 @@ class KvRequests implements Requests {
       link,
       details: detailsOf(request),
     });
-    const { ok } = await this.#guard(() => atomic.commit());
+    const { ok } = await committed(WHAT, this.#timeoutMs, () => atomic.commit());
     if (ok) journal.committed();
     return ok ? request : null;
   }
@@ -231,7 +233,7 @@ class KvRequests implements Requests {
   }
 
   #guard<T>(call: () => Promise<T>): Promise<T> {
-    return guarded("keep requests for exceptions", this.#timeoutMs, call);
+    return guarded(WHAT, this.#timeoutMs, call);
   }
 }
 

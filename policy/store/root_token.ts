@@ -1,8 +1,10 @@
 /** The root administrator's token: given in the settings, or made at first start. */
 import * as v from "valibot";
+import { committed } from "./committed.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { keys } from "./keys.ts";
 import { hashSecret, newSecret } from "./secrets.ts";
+import { STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Clock } from "./types.ts";
 
 export interface RootToken {
@@ -12,8 +14,7 @@ export interface RootToken {
   readonly sha256: string;
 }
 
-/** Processes that share a database file find it locked by each other. */
-const RETRY_DELAYS_MS = [20, 100, 500];
+const WHAT = "read the root token's hash";
 
 const Stored = v.object({ sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)), at: v.string() });
 
@@ -31,22 +32,15 @@ export async function ensureRootToken(
   const key = keys.meta("root_token");
   const secret = newSecret();
   const sha256 = hashSecret(secret);
-  for (let attempt = 0;; attempt++) {
-    try {
-      const entry = await kv.get(key);
-      if (entry.value === null) {
-        await kv.atomic().check(entry)
-          .set(key, { sha256, at: new Date(now()).toISOString() }).commit();
-      }
-      const stored = v.parse(Stored, (await kv.get(key)).value);
-      // Also if the commit took effect without saying so.
-      return { secret: stored.sha256 === sha256 ? secret : null, sha256: stored.sha256 };
-    } catch (cause) {
-      const delay = RETRY_DELAYS_MS[attempt];
-      if (delay === undefined || cause instanceof v.ValiError) {
-        throw new StoreUnavailable("Cannot read the root token's hash", { cause });
-      }
-      await new Promise((resolve) => setTimeout(resolve, delay));
-    }
-  }
+  const { value } = await committed(WHAT, STORE_TIMEOUT_MS, async () => {
+    const entry = await kv.get(key);
+    if (entry.value !== null) return entry;
+    await kv.atomic().check(entry)
+      .set(key, { sha256, at: new Date(now()).toISOString() }).commit();
+    return await kv.get(key);
+  }, { always: true });
+  const stored = v.safeParse(Stored, value);
+  if (!stored.success) throw new StoreUnavailable(`Cannot ${WHAT}: something else is stored there`);
+  // Also if the commit took effect without saying so.
+  return { secret: stored.output.sha256 === sha256 ? secret : null, sha256: stored.output.sha256 };
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import type { Grant } from "../grants.ts";
+import { committed } from "./committed.ts";
 import { idMaker } from "./id_maker.ts";
 import type { Journal } from "./journal.ts";
 import { keys } from "./keys.ts";
@@ -74,6 +75,8 @@ export function openSessions(
 ): Sessions {
   const ulid = idMaker();
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(what, timeoutMs, work);
+  const commit = async (atomic: Deno.AtomicOperation) =>
+    (await committed("store a session", timeoutMs, () => atomic.commit())).ok;
 
   /** Under whichever rules it was begun. */
   async function stored(sha256: string): Promise<v.InferOutput<typeof Stored> | null> {
@@ -115,7 +118,7 @@ export function openSessions(
     const atomic = kv.atomic().check({ key, versionstamp })
       .delete(key).delete(keys.sessionOfUser(session.user, session.id));
     audit(atomic, session, { action: "session.ended", by });
-    return (await atomic.commit()).ok;
+    return await commit(atomic);
   }
 
   return {
@@ -139,7 +142,7 @@ export function openSessions(
           .set(keys.session(sha256), { ...session, rules }, kept)
           .set(keys.sessionOfUser(user, session.id), sha256, kept);
         audit(atomic, session, { action: "session.opened", by: user });
-        if (!(await atomic.commit()).ok) return null;
+        if (!await commit(atomic)) return null;
         for (const old of (await hashesOf(user)).slice(MAX_OF_USER)) {
           const known = await stored(old.sha256);
           if (known !== null) await end(known, old.sha256, "proxy");

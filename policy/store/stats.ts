@@ -1,6 +1,7 @@
+import { committed } from "./committed.ts";
 import { keys, type RecordKind } from "./keys.ts";
 import type { Reading } from "./record_scan.ts";
-import { guarded, guardedList } from "./timeout.ts";
+import { guardedList } from "./timeout.ts";
 import type { Stats } from "./types.ts";
 
 const DAY_MS = 86_400_000;
@@ -69,7 +70,7 @@ async function remove(reading: Reading, old: readonly Deno.KvKey[]): Promise<num
   if (old.length === 0) return 0;
   const atomic = reading.kv.atomic();
   for (const key of old) atomic.delete(key);
-  await guarded("remove old counters", reading.timeoutMs, () => atomic.commit());
+  await committed("remove old counters", reading.timeoutMs, () => atomic.commit());
   return old.length;
 }
 

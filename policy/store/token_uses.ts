@@ -1,7 +1,7 @@
 /** When tokens were last used, to the hour: enough to find those that nobody needs. */
 import { recent } from "../recent.ts";
+import { committed } from "./committed.ts";
 import { keys } from "./keys.ts";
-import { guarded } from "./timeout.ts";
 import type { Clock, StoredToken } from "./types.ts";
 
 /** A use within this time of the last one is not written down. */
@@ -45,7 +45,7 @@ export class TokenUses {
   }
 
   async #store({ org, id }: TokenId, at: number): Promise<void> {
-    await guarded("note the use of a token", this.options.timeoutMs, async () => {
+    await committed("note the use of a token", this.options.timeoutMs, async () => {
       const token = await this.kv.get(keys.tokenOfOrg(org, id));
       const use = await this.kv.get(keys.tokenUse(org, id));
       // Another process may have noted it, and a removed token leaves nothing behind.

@@ -1,6 +1,7 @@
 /** Tokens in Deno KV: by the hash of their secret, and by org and id. */
 import * as v from "valibot";
 import { recent } from "../recent.ts";
+import { committed } from "./committed.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { idMaker } from "./id_maker.ts";
@@ -164,8 +165,13 @@ export function openTokens(
         .set(keys.token(sha256), token).set(byId, sha256);
       const after = told(token);
       journal.audit(atomic, { org, by, action: "token.created", target: token.id, after });
-      const stored = await guard("store a token", () => atomic.commit());
-      if (!stored.ok) throw new StoreUnavailable("Cannot store the token: its id is taken");
+      const stored = await committed(
+        "store a token",
+        timeoutMs,
+        async () => (await atomic.commit()).ok || (await kv.get(byId)).value === sha256,
+        { always: true },
+      );
+      if (!stored) throw new StoreUnavailable("Cannot store the token: its id is taken");
       cache.delete(sha256);
       return { token, secret };
     },
@@ -198,7 +204,8 @@ export function openTokens(
           .delete(byId).delete(keys.token(value)).delete(keys.tokenUse(org, id));
         const before = token === null ? null : told(token);
         journal.audit(atomic, { org, by, action: "token.removed", target: id, before });
-        return (await atomic.commit()).ok ? value : null;
+        const { ok } = await committed("remove a token", timeoutMs, () => atomic.commit());
+        return ok ? value : null;
       });
       if (sha256 === null) return false;
       cache.delete(sha256);

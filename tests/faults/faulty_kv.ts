@@ -34,7 +34,7 @@ export function faultyKv(): FaultyKv {
         await new Promise<void>((resolve) => silent.add(resolve));
         throw new TypeError("the database was silent");
       case "throws":
-        throw new TypeError("database is locked");
+        throw new TypeError("unable to open database file");
       case "unwritable":
         if (write) throw new TypeError("database or disk is full");
         return await work();

@@ -175,7 +175,9 @@ Deno.test("a database that fails is answered as documented, in time, and all is 
         wrong.push(`${name} | ${fault}: ${outcome}, not ${expected[column]}: ${text}`);
       }
       if (took > 8_000) wrong.push(`${name} | ${fault}: ${Math.round(took)} ms`);
-      if (/\.ts:|locked|disk is full/.test(text)) wrong.push(`${name} | ${fault} tells: ${text}`);
+      if (/\.ts:|locked|unable to open|disk is full/.test(text)) {
+        wrong.push(`${name} | ${fault} tells: ${text}`);
+      }
     }));
     faulty.fail(null);
     faulty.release();

@@ -218,7 +218,7 @@ Deno.test("a database that another process has locked is tried again, but not fo
       };
     },
   });
-  const alerts = openAlerts(locked, { now, journal: openJournal({ now }) });
+  const alerts = openAlerts(locked, { now, journal: openJournal({ now }), timeoutMs: 300 });
   try {
     assert.equal(await alerts.raise(found(), "axios"), "raised");
     failures = Infinity;

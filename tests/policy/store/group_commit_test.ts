@@ -116,6 +116,24 @@ Deno.test("a commit that failed once is repeated", async () => {
   });
 });
 
+Deno.test("records wait for another process that has the database locked", async () => {
+  let attempts = 0;
+  await withRecords(async ({ records }) => {
+    await Promise.all([
+      records.add("install", input("npm:a@1.0.0")),
+      records.add("install", input("npm:b@1.0.0")),
+    ]);
+    assert.equal(attempts, 6);
+    assert.equal((await records.stats("acme", {})).installs, 2);
+  }, {
+    wrap: (kv) =>
+      kvCommitting(kv, (commit) => {
+        if (attempts++ < 5) return Promise.reject(new TypeError("database is locked"));
+        return commit();
+      }),
+  });
+});
+
 Deno.test("a KV that keeps failing rejects every record and stores no part of one", async () => {
   await withRecords(async ({ records, kv }) => {
     const results = await Promise.allSettled(

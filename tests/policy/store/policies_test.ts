@@ -313,7 +313,7 @@ Deno.test("a write that fails leaves no pieces and the old document", () =>
     for (const failing of [2, 3]) {
       kv.calls.commit = 0;
       kv.fault = (method, calls) => {
-        if (method === "commit" && calls === failing) throw new TypeError("database is locked");
+        if (method === "commit" && calls === failing) throw new TypeError("disk I/O error");
       };
       await assert.rejects(policies.replace("acme", large(1_200_000), { by }), StoreUnavailable);
       kv.fault = () => {};
