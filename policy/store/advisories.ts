@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Advisory } from "../types.ts";
 import { type AdvisoryAnswer, pack, type Packed, readPiece, unpack } from "./advisory_pack.ts";
+import { committed } from "./committed.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { idMaker } from "./id_maker.ts";
 import { keys } from "./keys.ts";
@@ -11,8 +12,11 @@ import { guarded, guardedList } from "./timeout.ts";
 const KEEP_MS = 30 * 24 * 3600_000;
 /** KV's limit for one `getMany`. */
 const KEYS_AT_ONCE = 10;
-/** Bounds of an atomic: KV allows 1,000 mutations and 819,200 bytes, 81,920 of them in keys. */
-const ATOMIC = { mutations: 400, bytes: 500_000 } as const;
+/**
+ * Bounds of an atomic: KV allows 1,000 mutations and 819,200 bytes, 81,920 of them
+ * in keys. Others cannot write to a file meanwhile, so less is kinder.
+ */
+const ATOMIC = { mutations: 200, bytes: 250_000 } as const;
 /** How long one answer of KV is waited for: a client waits for 2 s in all. */
 const TIMEOUT_MS = 1_000;
 /** At reading what is being replaced: an import takes longer than that. */
@@ -60,7 +64,7 @@ export class AdvisoryStore {
     pieces.forEach((piece, i) =>
       atomic.set(keys.advisories(ecosystem, name, i), piece, { expireIn: KEEP_MS })
     );
-    await guarded("store advisories", this.timeoutMs, () => atomic.commit());
+    await committed("store advisories", this.timeoutMs, () => atomic.commit());
   }
 
   /** Unix ms of OSV's last answer to anybody; null: there was none. */
@@ -230,7 +234,10 @@ class Writer {
     const atomic = this.#atomic;
     this.#atomic = this.kv.atomic();
     this.#mutations = this.#bytes = 0;
-    await guarded("store an import", 30_000, () => atomic.commit());
+    const begun = performance.now();
+    await committed("store an import", 30_000, () => atomic.commit());
+    // As long again is left to those who share the database's file.
+    await new Promise((resolve) => setTimeout(resolve, performance.now() - begun));
   }
 
   async #count(bytes: number): Promise<void> {

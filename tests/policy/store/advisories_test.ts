@@ -3,6 +3,7 @@ import { AdvisoryStore } from "../../../policy/store/advisories.ts";
 import { StoreUnavailable } from "../../../policy/store/errors.ts";
 import { keys } from "../../../policy/store/keys.ts";
 import { advisory, malware } from "../advisories/fixture.ts";
+import { kvCommitting } from "./records_fixture.ts";
 
 /** Versions that compress badly. */
 function versions(count: number): string[] {
@@ -80,6 +81,28 @@ Deno.test("an import counts from the moment it is complete, and leaves nothing o
   assert.deepEqual(await store.bulk("npm"), second);
   assert.deepEqual(await store.imported("npm", "p999"), { head: second, answer: null });
   assert.equal((await Array.fromAsync(kv.list({ prefix: keys.bulkOf("npm") }))).length, 0);
+});
+
+Deno.test("an import waits for others that have the database locked, and leaves them room", async () => {
+  using kv = await Deno.openKv(":memory:");
+  let commits = 0;
+  let failures = 0;
+  let under = 0;
+  const store = new AdvisoryStore(kvCommitting(kv, async (commit) => {
+    assert.equal(++under, 1, "one at a time");
+    try {
+      if (failures++ < 3) throw new TypeError("database is locked");
+      commits++;
+      return await commit();
+    } finally {
+      under--;
+    }
+  }));
+  const packages = new Map(Array.from({ length: 1_000 }, (_, i) => [`p${i}`, [malware("1")]]));
+  const head = await store.replaceBulk("npm", packages, { at: 1, now: 2 });
+  assert.equal(head.packages, 1_000);
+  assert.ok(commits >= 5, `${commits} commits`);
+  assert.equal((await store.imported("npm", "p999"))?.answer?.list.length, 1);
 });
 
 Deno.test("what another import has just replaced is looked up in that one", async () => {
