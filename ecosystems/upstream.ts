@@ -242,10 +242,13 @@ function mediaType(headers: Headers): string {
   return (headers.get("content-type") ?? "").split(";")[0].trim().toLowerCase();
 }
 
+/** Seconds that are left: a cache on the way may have held it for a while (RFC 9111, 4.2.3). */
 function maxAge(headers: Headers): number | null {
   const control = headers.get("cache-control");
   if (control === null) return null;
   if (/\bno-(?:store|cache)\b/i.test(control)) return 0;
   const match = /\bmax-age\s*=\s*"?(\d{1,9})/i.exec(control);
-  return match === null ? null : Number(match[1]);
+  if (match === null) return null;
+  const age = headers.get("age") ?? "";
+  return Math.max(Number(match[1]) - (/^\d+$/.test(age) ? Number(age) : 0), 0);
 }

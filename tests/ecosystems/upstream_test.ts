@@ -47,6 +47,28 @@ Deno.test("a document comes with its type, its validators and its age", async ()
   assert.deepEqual(again, { kind: "unchanged", maxAge: 60 });
 });
 
+Deno.test("what a cache on the way held for a while is fresh for what is left", async () => {
+  const ages: [age: string, left: number][] = [
+    ["599", 1],
+    ["600", 0],
+    ["99999999999999999999", 0],
+    ["-5", 600],
+    ["1.5", 600],
+    ["3, 4", 600],
+    ["soon", 600],
+  ];
+  for (const [age, left] of ages) {
+    const headers = { age };
+    const cacheControl = "max-age=600";
+    await using server = serveRegistry(() => ({ ...page(), headers }), { cacheControl });
+    const answer = await upstream().document(sourceOf(server), at("x"));
+    assert.ok(answer.kind === "document");
+    assert.equal(answer.maxAge, left, age);
+    const again = await upstream().document(sourceOf(server), at("x"), answer);
+    assert.deepEqual(again, { kind: "unchanged", maxAge: left });
+  }
+});
+
 Deno.test("Last-Modified stands in for a missing ETag", async () => {
   const date = "Mon, 23 Nov 2026 05:00:00 GMT";
   const headers = { "last-modified": date, "cache-control": "no-cache" };
