@@ -224,6 +224,8 @@ export interface Ecosystem {
    * null: the upstream has no such thing (404). Throws UpstreamError, InvalidMetadata.
    */
   resolvePass?(target: PassTarget, context: ParseContext): Promise<string | null>;
+  /** Whether its registries take a token as it is, without a scheme; else it goes after `Bearer`. */
+  readonly bareTokens?: true;
   /** Where a package's index is. */
   indexAddress(name: string): DocumentAddress;
   /** Reads the index. Throws InvalidMetadata rather than leave anything out. */

@@ -87,12 +87,13 @@ export class Upstream {
     const headers = new Headers({ accept: address.accept });
     if (validators?.etag) headers.set("if-none-match", validators.etag);
     else if (validators?.lastModified) headers.set("if-modified-since", validators.lastModified);
-    const { answer, url, host } = await this.#whole(source, address.url, { headers, origins });
+    const followed = await this.#whole(source, address.url, { headers, origins });
+    const { answer, url } = followed;
     if (answer.status === 304 && validators) {
       return { kind: "unchanged", maxAge: maxAge(answer.headers) };
     }
     if (answer.status === 404 || answer.status === 410) return { kind: "missing" };
-    if (answer.status !== 200) throw statusError(host, answer);
+    if (answer.status !== 200) throw statusError(source, followed);
     return {
       kind: "document",
       document: {
@@ -118,7 +119,8 @@ export class Upstream {
   ): Promise<FileAnswer | null> {
     // What is hashed is the file itself, so it is asked for as it is.
     const headers = new Headers({ accept: "*/*", "accept-encoding": "identity" });
-    const { answer, host, watch, end } = await this.#open(source, url, { headers, origins });
+    const followed = await this.#open(source, url, { headers, origins });
+    const { answer, host, watch, end } = followed;
     const leave = async () => {
       end();
       await answer.body.cancel().catch(() => {});
@@ -126,7 +128,7 @@ export class Upstream {
     if (answer.status !== 200) {
       await leave();
       if (answer.status === 404 || answer.status === 410) return null;
-      throw statusError(host, answer);
+      throw statusError(source, followed);
     }
     const encoded = answer.headers.get("content-encoding") !== null;
     const stated = Number(answer.headers.get("content-length") ?? NaN);
@@ -230,11 +232,16 @@ const NOTHING: Pieces = {
   cancel: () => Promise.resolve(),
 };
 
-function statusError(host: string, response: Answered): UpstreamError {
-  const { status } = response;
-  return new UpstreamError("status", `Upstream ${host} answers ${status}`, {
+function statusError(source: Source, { answer, url, host }: Followed<Answered>): UpstreamError {
+  const { status, headers } = answer;
+  const home = new URL(source.url);
+  const isDenied = status === 401 || status === 403;
+  const bare = isDenied && source.authorization !== null && new URL(url).origin !== home.origin
+    ? `: it was not sent the credential, which is for ${home.host} alone`
+    : "";
+  return new UpstreamError("status", `Upstream ${host} answers ${status}${bare}`, {
     status,
-    retryAfter: response.headers.get("retry-after") ?? undefined,
+    retryAfter: headers.get("retry-after") ?? undefined,
   });
 }
 

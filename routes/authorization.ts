@@ -6,7 +6,7 @@ import { IdentityError } from "./identity_error.ts";
 export interface Credentials {
   /** A token of this proxy (`pp_...`), or null. */
   readonly token: string | null;
-  /** `Bearer ...` for a private registry, from `<proxy token>:<registry token>`. */
+  /** A private registry's token as it was given, from `<proxy token>:<registry token>`. */
   readonly registry: string | null;
   /** Basic's user name where no token was given; `""`: none. */
   readonly user: string;
@@ -56,24 +56,26 @@ function fromPair(text: string): Credentials {
 }
 
 function withToken(token: string, registryToken: string): Credentials {
-  return { token, registry: bearer(registryToken), user: "", basic: null, identity: null };
+  return { token, registry: forRegistry(registryToken), user: "", basic: null, identity: null };
 }
 
 function withIdentity(identity: string): Credentials {
   return { token: null, registry: null, user: "", basic: null, identity };
 }
 
-function bearer(registryToken: string): string | null {
+/** Its scheme may stand before it. */
+function forRegistry(registryToken: string): string | null {
+  const [, value] = /^(?:[\w-]+ )?(.*)$/s.exec(registryToken) ?? [];
   // A token of this proxy goes to nobody else.
-  if (registryToken === "" || registryToken.startsWith(SECRET_PREFIX)) return null;
+  if (value === undefined || value === "" || value.startsWith(SECRET_PREFIX)) return null;
   // Out of Basic's base64 may come what a header cannot carry, line ends for instance.
-  if (!/^[\x21-\x7e]+$/.test(registryToken)) {
+  if (!/^[\x21-\x7e]+$/.test(value)) {
     throw new IdentityError(
       "authorization_invalid",
       "The registry's token holds characters that no header can carry.",
     );
   }
-  return `Bearer ${registryToken}`;
+  return registryToken;
 }
 
 function decodeBasic(value: string): string {

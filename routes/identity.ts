@@ -52,9 +52,9 @@ export interface Identified extends Identity {
   readonly rest: string;
   readonly search: string;
   readonly ecosystem: string | null;
-  /** Authorization for a private registry, given as `<proxy token>:<registry token>`. */
+  /** A private registry's token, given as `<proxy token>:<registry token>`. */
   readonly registryCredential: string | null;
-  /** The same, from Basic's user name and password: not to be used where the org's auth is `token`. */
+  /** Authorization for one, of Basic's user name and password: not to be used where the org's auth is `token`. */
   readonly basicCredential: string | null;
 }
 

@@ -45,8 +45,11 @@ export function sourceFor(
     return source;
   }
   const authorization = registry.tokenEnv === null
-    ? clientCredential(policy, identity)
-    : withScheme(ownToken(deps, registry.tokenEnv, { org: policy.org, url: registry.url }));
+    ? clientCredential(ecosystem, policy, identity)
+    : withScheme(
+      ecosystem,
+      ownToken(deps, registry.tokenEnv, { org: policy.org, url: registry.url }),
+    );
   const partition = createHash("sha256")
     .update(JSON.stringify([identity.org, registry.url, authorization])).digest("base64url");
   const given = new URL(registry.url.endsWith("/") ? registry.url : `${registry.url}/`);
@@ -76,14 +79,18 @@ export function publicSources(
   );
 }
 
-function clientCredential(policy: Policy, identity: Asking): string | null {
-  if (identity.registryCredential !== null) return identity.registryCredential;
-  return policy.auth === "token" ? null : identity.basicCredential;
+function clientCredential(
+  ecosystem: Ecosystem,
+  policy: Policy,
+  { registryCredential, basicCredential }: Asking,
+): string | null {
+  if (registryCredential !== null) return withScheme(ecosystem, registryCredential);
+  return policy.auth === "token" ? null : basicCredential;
 }
 
 /** PyPI's registries mostly want Basic: a token may be written with its scheme. */
-function withScheme(token: string): string {
-  return /^(?:basic|bearer) \S/i.test(token) ? token : `Bearer ${token}`;
+function withScheme({ bareTokens }: Ecosystem, token: string): string {
+  return bareTokens === true || /^[\w-]+ \S/.test(token) ? token : `Bearer ${token}`;
 }
 
 function ownToken(deps: Deps, variable: string, use: TokenUse): string {

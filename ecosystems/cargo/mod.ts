@@ -13,6 +13,7 @@ export const cargo: Ecosystem = {
   versions: cargoVersions,
   osv: { ecosystem: "crates.io" },
   verifyingClients: /^cargo\//,
+  bareTokens: true,
   mounts: ["cargo", "cargo-rs", "cargofiles"],
   defaultUpstream: () => "https://index.crates.io/",
   match: matchCargo,

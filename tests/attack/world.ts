@@ -51,7 +51,7 @@ export async function attackWorld(options: ProxyOptions = {}): Promise<AttackWor
     startCargoRegistry(),
     startNpmRegistry({ authorization: `Bearer ${REGISTRY_SECRET}` }),
     startPypiRegistry(),
-    startCargoRegistry({ authorization: `Bearer ${REGISTRY_SECRET}` }),
+    startCargoRegistry({ authorization: REGISTRY_SECRET }),
     startNpmRegistry({ authorization: `Bearer ${NESTLING}` }),
   ] as const;
   publish(servers);

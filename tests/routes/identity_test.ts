@@ -168,7 +168,7 @@ for (
   Deno.test(`a registry's token behind ours in ${form} is told apart`, async () => {
     const found = await ask("http://h/npm/x", { authorization });
     assert.deepEqual([found.org, found.role], ["acme", "client"]);
-    assert.equal(found.registryCredential, "Bearer reg:tok/en");
+    assert.equal(found.registryCredential, "reg:tok/en");
     assert.equal(found.basicCredential, null);
   });
 }

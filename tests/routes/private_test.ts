@@ -1,7 +1,6 @@
 /** Private registries: asked alone, with their own credentials, and remembered for nobody else. */
 import assert from "node:assert/strict";
 import { type ProxyOptions, type TestProxy, testProxy } from "../proxy.ts";
-import { startCargoRegistry } from "../registry/cargo.ts";
 import { type NpmRegistry, startNpmRegistry } from "../registry/npm.ts";
 import { startPypiRegistry } from "../registry/pypi.ts";
 import { serveRegistry } from "../registry/server.ts";
@@ -309,33 +308,6 @@ Deno.test("PyPI: a private project is asked of its registry alone, and comes thr
   assert.equal((await proxy.fetch("/pypi/acme-tool/json")).status, 200);
   inside.fault(/.*/, { kind: "status", status: 404 });
   assert.equal((await proxy.fetch("/pypi/simple/acme-tool/", { headers })).status, 404);
-  assert.deepEqual(outside.requests.filter(({ path }) => path.includes("acme-tool")), []);
-});
-
-Deno.test("cargo: a private crate is asked of its registry alone, with its own dl and token", async () => {
-  await using inside = startCargoRegistry({ authorization: OWN });
-  await using outside = startCargoRegistry();
-  const { crate } = inside.publish({ name: "acme-tool", version: "1.0.0" });
-  outside.publish({ name: "acme-tool", version: "9.0.0" });
-  await using proxy = await testProxy({
-    upstreams: { cargo: outside.url },
-    policy: {
-      downloads: "direct",
-      registries: [{
-        ecosystem: "cargo",
-        packages: "pkg:cargo/acme-*",
-        url: inside.url,
-        token_env: "REGISTRY_TOKEN_A",
-      }],
-    },
-    settings: { registryToken: () => SECRET },
-  });
-  const config = await (await proxy.fetch("/cargo/config.json")).json();
-  assert.equal(config.dl, "http://proxy.example/cargo/crates");
-  const index = await proxy.fetch("/cargo/ac/me/acme-tool");
-  assert.equal(JSON.parse(await index.text()).vers, "1.0.0");
-  const response = await proxy.fetch("/cargo/crates/acme-tool/1.0.0/download");
-  assert.deepEqual(new Uint8Array(await response.arrayBuffer()), crate);
   assert.deepEqual(outside.requests.filter(({ path }) => path.includes("acme-tool")), []);
 });
 
