@@ -226,6 +226,11 @@ export interface Ecosystem {
   resolvePass?(target: PassTarget, context: ParseContext): Promise<string | null>;
   /** Whether its registries take a token as it is, without a scheme; else it goes after `Bearer`. */
   readonly bareTokens?: true;
+  /**
+   * What all spellings of a name have in common whose index is one document; absent: each
+   * spelling has a document of its own.
+   */
+  indexName?(name: string): string;
   /** Where a package's index is. */
   indexAddress(name: string): DocumentAddress;
   /** Reads the index. Throws InvalidMetadata rather than leave anything out. */

@@ -30,18 +30,21 @@ export class Indexes {
 
   /** What `load` would give without asking upstream; undefined: it would ask. */
   peek(
+    ecosystem: Ecosystem,
     name: string,
     { source, purpose }: { source: Source; purpose: Purpose },
   ): Kept<Index> | undefined {
-    return this.#cache.peek(`${keyOf(source)}\n${name}`, GRACE_MS[purpose]);
+    const key = `${keyOf(source)}\n${indexName(ecosystem, name)}`;
+    return this.#cache.peek(key, GRACE_MS[purpose]);
   }
 
   /** null: upstream has no such package. Throws UpstreamError, InvalidMetadata. */
   load(
     ecosystem: Ecosystem,
-    name: string,
+    spelled: string,
     { source, purpose }: { source: Source; purpose: Purpose },
   ): Promise<Kept<Index> | null> {
+    const name = indexName(ecosystem, spelled);
     return this.#cache.load<Index>({
       key: `${keyOf(source)}\n${name}`,
       source,
@@ -97,6 +100,11 @@ export class Indexes {
       weigh: (document) => document.bytes.length,
     });
   }
+}
+
+/** One name for all spellings that are answered from one index. */
+export function indexName(ecosystem: Ecosystem, name: string): string {
+  return ecosystem.indexName?.(name) ?? name;
 }
 
 function keyOf({ ecosystem, url, partition }: Source): string {

@@ -100,7 +100,7 @@ function inOrder(deps: Deps, groups: readonly Group[], { policy, identity }: Che
   const isAtHand = ({ ecosystem, name }: Group) => {
     try {
       const source = sourceFor(deps, { ecosystem, name, policy, identity });
-      return deps.indexes.peek(name, { source, purpose: "file" }) !== undefined;
+      return deps.indexes.peek(ecosystem, name, { source, purpose: "file" }) !== undefined;
     } catch {
       return true; // refused without asking anybody
     }

@@ -1,5 +1,6 @@
 /** One package's index under one policy: rendered once, then answered from memory. */
 import type { Document, Index, IndexTarget, Source } from "../ecosystems/ecosystem.ts";
+import { indexName } from "../ecosystems/indexes.ts";
 import type { Kept } from "../ecosystems/revalidated.ts";
 import type { Judgement } from "../policy/types.ts";
 import { acceptsGzip, answer, type Prepared, templateOf } from "./answers.ts";
@@ -49,7 +50,7 @@ export function servePrepared(
   // A private registry's credential may be missing, or the name refused, which is for `serveIndex` to say.
   if (policy.registries.length > 0 || policy.judgeName !== null) return null;
   const source = sourceFor(deps, { ecosystem, name: target.name, policy, identity });
-  const kept = deps.indexes.peek(target.name, { source, purpose: "answer" });
+  const kept = deps.indexes.peek(ecosystem, target.name, { source, purpose: "answer" });
   if (kept === undefined || secondAddress(target, kept.value) !== null) return null;
   const judgement = peekJudgement(deps, { kept, policy, client });
   if (judgement === undefined) return null;
@@ -59,7 +60,17 @@ export function servePrepared(
   if (prepared === undefined) return null;
   if (kept.staleMs === null && policy.before === null) {
     const [{ name }, { id }, { revision }, { signature }] = [target, kept, policy, judgement];
-    exchange.remember?.({ identity, name, source, id, revision, signature, key, zipped });
+    exchange.remember?.({
+      identity,
+      ecosystem,
+      name,
+      source,
+      id,
+      revision,
+      signature,
+      key,
+      zipped,
+    });
   }
   return respond(exchange, prepared, { key, kept, zipped });
 }
@@ -106,7 +117,8 @@ function isDirect({ policy }: Exchange, { source }: Material): boolean {
 function keyOf(exchange: Exchange, { name, form }: IndexTarget, material: Material): string {
   const { source, kept, judgement, document } = material;
   const { ecosystem, mount } = exchange;
-  return `${ecosystem.id}\n${source.partition}\n${name}\n${kept.id}\n${document?.id ?? ""}\n` +
+  const common = indexName(ecosystem, name);
+  return `${ecosystem.id}\n${source.partition}\n${common}\n${kept.id}\n${document?.id ?? ""}\n` +
     `${form}\n${mount}\n${isDirect(exchange, material) ? "direct" : ""}\n${judgement.signature}`;
 }
 

@@ -4,7 +4,7 @@
  * request alone is taken from here; policy, limits, index, judgement and the
  * answer itself must be what they were.
  */
-import type { Source } from "../ecosystems/ecosystem.ts";
+import type { Ecosystem, Source } from "../ecosystems/ecosystem.ts";
 import { recent } from "../policy/recent.ts";
 import type { Policy } from "../policy/types.ts";
 import { type Template, templateOf } from "./answers.ts";
@@ -20,6 +20,7 @@ const MAX_KEY = 1_000;
 /** How one request was answered. */
 export interface Repeat {
   readonly identity: Identified;
+  readonly ecosystem: Ecosystem;
   readonly name: string;
   readonly source: Source;
   /** Of the index. */
@@ -68,9 +69,9 @@ export function recall(
   repeat: Repeat,
   { policy, client }: { policy: Policy | undefined; client: Client },
 ): Template | null {
-  const { name, source, key, revision, zipped } = repeat;
+  const { ecosystem, name, source, key, revision, zipped } = repeat;
   if (policy?.revision !== revision) return null;
-  const kept = deps.indexes.peek(name, { source, purpose: "answer" });
+  const kept = deps.indexes.peek(ecosystem, name, { source, purpose: "answer" });
   if (kept?.id !== repeat.id || kept.staleMs !== null) return null;
   const judgement = peekJudgement(deps, { kept, policy, client });
   if (judgement?.signature !== repeat.signature) return null;

@@ -20,6 +20,8 @@ export const cargo: Ecosystem = {
   origins: async (context) => originsOf(await loadConfig(context)),
   resolvePass: async (target, context) =>
     apiUrl(await loadConfig(context), target.path.replace(/^api\/v1\//, "")),
+  // Not as names are compared: `a-b` and `a_b` are two documents.
+  indexName: (name) => name.toLowerCase(),
   indexAddress: (name) => ({ url: indexPath(name), accept: "text/plain" }),
   parse: parseIndex,
   // cargo prints the first 512 characters of the body, whatever its type.

@@ -1,5 +1,6 @@
 /** The time machine: `<base>/before/<instant>/` serves what there was then. */
 import assert from "node:assert/strict";
+import { npm } from "../../ecosystems/npm/mod.ts";
 import { readAddress } from "../../routes/identity.ts";
 import { testProxy } from "../proxy.ts";
 import { startCargoRegistry } from "../registry/cargo.ts";
@@ -85,7 +86,7 @@ Deno.test("many instants leave no judgement of each behind", async () => {
   const { deps } = setting.proxy;
   const source = deps.publicSources.get("npm");
   assert.ok(source);
-  const kept = deps.indexes.peek("demo", { source, purpose: "file" });
+  const kept = deps.indexes.peek(npm, "demo", { source, purpose: "file" });
   assert.ok(kept);
   const held = deps.judgements.get(kept.value)?.size ?? 0;
   assert.ok(held > 0 && held <= 8, `${held} judgements`);
