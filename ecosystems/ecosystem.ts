@@ -61,10 +61,12 @@ export interface PassTarget {
 }
 
 /** One upstream document, rendered anew without judging (a list of all projects). */
-export interface PageTarget {
+export interface PageTarget<T = unknown> {
   readonly kind: "page";
   readonly document: DocumentAddress;
-  render(document: Document, view: MountView): Rendered;
+  readonly reading: Reading<T>;
+  /** @param value what `reading` made */
+  render(value: T, view: MountView): Rendered;
 }
 
 export interface DocumentAddress {
@@ -82,6 +84,16 @@ export interface Document {
   readonly url: string;
   /** Where holding the bytes as they came saves a lot of memory; absent: it does not. */
   readonly packed?: Packed;
+}
+
+/** What is made of a document and kept in its place. */
+export interface Reading<T> {
+  /** Where one document is read in several ways: tells them apart. */
+  readonly id: string;
+  /** Throws InvalidMetadata: then the last one that could be read is used on. */
+  read(document: Document): T;
+  /** Bytes of memory that it holds, roughly. */
+  weigh(value: T): number;
 }
 
 /** A large document in the form it came in. */
@@ -145,6 +157,8 @@ export interface Index {
   locate(path: string): Located | null;
   /** The second upstream document that a form is made from, where only the index knows its address. */
   documentFor?(form: string): DocumentAddress | null;
+  /** Throws InvalidMetadata where no form of that name can be made from a second document. */
+  checkDocument?(form: string, document: Document): void;
   /** A document that completes the index could not be had, so it is worth reading again soon. */
   readonly provisional?: boolean;
   /** null: this index has no such form (an unknown version or tag). Throws InvalidMetadata. */
@@ -163,10 +177,10 @@ export interface Located {
 export interface ParseContext {
   readonly source: Source;
   /**
-   * A further document of the same upstream, cached; null where upstream says 404.
-   * Throws UpstreamError.
+   * A further document of the same upstream, cached as it was read; null where upstream says
+   * 404. Throws UpstreamError, InvalidMetadata.
    */
-  document(address: DocumentAddress): Promise<Document | null>;
+  document<T>(address: DocumentAddress, reading: Reading<T>): Promise<T | null>;
 }
 
 /** A withheld release, as a client is told. */

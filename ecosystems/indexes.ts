@@ -1,10 +1,10 @@
 /** Packages' indexes, loaded through one cache for all ecosystems. */
 import type {
-  Document,
   DocumentAddress,
   Ecosystem,
   Index,
   ParseContext,
+  Reading,
   Source,
 } from "./ecosystem.ts";
 import type { Kept, RevalidatedCache } from "./revalidated.ts";
@@ -15,6 +15,12 @@ import type { Kept, RevalidatedCache } from "./revalidated.ts";
  * install of 1,000 files would read 1,000 documents twice.
  */
 export type Purpose = "answer" | "file";
+
+/** A secondary document, and what is wanted of it. */
+interface Read<T> {
+  readonly address: DocumentAddress;
+  readonly reading: Reading<T>;
+}
 
 const GRACE_MS = { answer: 0, file: 30_000, document: 60_000 } as const;
 
@@ -57,47 +63,47 @@ export class Indexes {
     });
   }
 
-  /** A secondary document. null: upstream has none. Throws UpstreamError. */
-  async document(
+  /** What is read of a secondary document. null: upstream has none. Throws UpstreamError, InvalidMetadata. */
+  async document<T>(
     ecosystem: Ecosystem,
     source: Source,
-    address: DocumentAddress,
-  ): Promise<Kept<Document> | null> {
-    return await this.#document(source, address, await this.origins(ecosystem, source));
+    { address, reading }: Read<T>,
+  ): Promise<Kept<T> | null> {
+    const origins = await this.origins(ecosystem, source);
+    return await this.#document(source, { address, reading, origins });
   }
 
   /** Origins besides the source's that upstream names itself. Throws UpstreamError, InvalidMetadata. */
   async origins(ecosystem: Ecosystem, source: Source): Promise<readonly string[]> {
     if (ecosystem.origins === undefined) return [];
-    return await ecosystem.origins({
-      source,
-      document: async (address) => (await this.#document(source, address, []))?.value ?? null,
-    });
+    return await ecosystem.origins(this.#context(source, []));
   }
 
   /** What a parser may ask for. */
   async context(ecosystem: Ecosystem, source: Source): Promise<ParseContext> {
-    const origins = await this.origins(ecosystem, source);
+    return this.#context(source, await this.origins(ecosystem, source));
+  }
+
+  #context(source: Source, origins: readonly string[]): ParseContext {
     return {
       source,
-      document: async (address) => (await this.#document(source, address, origins))?.value ?? null,
+      document: async (address, reading) =>
+        (await this.#document(source, { address, reading, origins }))?.value ?? null,
     };
   }
 
-  #document(
+  #document<T>(
     source: Source,
-    address: DocumentAddress,
-    origins: readonly string[],
-  ): Promise<Kept<Document> | null> {
-    return this.#documents.load<Document>({
-      key: `${keyOf(source)}\n${address.url}\n${address.accept}`,
+    { address, reading, origins }: Read<T> & { readonly origins: readonly string[] },
+  ): Promise<Kept<T> | null> {
+    return this.#documents.load<T>({
+      key: `${keyOf(source)}\n${address.url}\n${address.accept}\n${reading.id}`,
       source,
       address: () => address,
       origins,
       graceMs: GRACE_MS.document,
-      // It is held inflated, so not in the form it came in too.
-      make: ({ bytes, type, url }) => ({ bytes, type, url }),
-      weigh: (document) => document.bytes.length,
+      make: reading.read,
+      weigh: reading.weigh,
     });
   }
 }

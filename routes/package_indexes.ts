@@ -1,6 +1,7 @@
 /** One package's index under one policy: rendered once, then answered from memory. */
 import type { Document, Index, IndexTarget, Source } from "../ecosystems/ecosystem.ts";
 import { indexName } from "../ecosystems/indexes.ts";
+import { checked } from "../ecosystems/readings.ts";
 import type { Kept } from "../ecosystems/revalidated.ts";
 import type { Judgement } from "../policy/types.ts";
 import { acceptsGzip, answer, type Prepared, templateOf } from "./answers.ts";
@@ -33,9 +34,10 @@ export async function serveIndex(
   const judgement = await judgeIndex(deps, { kept, policy, client });
   deps.facts.lookAhead(kept.value, judgement, policy);
   const address = secondAddress(target, kept.value);
-  const document = address === null
-    ? null
-    : await deps.indexes.document(ecosystem, source, address);
+  const document = address === null ? null : await deps.indexes.document(ecosystem, source, {
+    address,
+    reading: checked((second) => kept.value.checkDocument?.(target.form, second)),
+  });
   if (address !== null && document === null) return missing(exchange, name);
   return render(deps, exchange, { target, material: { source, kept, judgement, document } });
 }

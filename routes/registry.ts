@@ -114,7 +114,10 @@ async function dispatch(deps: Deps, exchange: Exchange): Promise<Response> {
 async function servePage(deps: Deps, exchange: Exchange, target: PageTarget): Promise<Response> {
   const { ecosystem, policy, identity, mount } = exchange;
   const source = sourceFor(deps, { ecosystem, name: null, policy, identity });
-  const kept = await deps.indexes.document(ecosystem, source, target.document);
+  const kept = await deps.indexes.document(ecosystem, source, {
+    address: target.document,
+    reading: target.reading,
+  });
   if (kept === null) return missing(exchange, null);
   return serveRendered(deps, exchange, {
     key: `${ecosystem.id} page ${kept.id}\n${target.document.accept}\n${exchange.request.path}\n` +

@@ -1,6 +1,6 @@
 /** The documents of the crates web API (https://crates.io/api/openapi.json), as far as they are read here. */
 import type { Trust } from "../../policy/types.ts";
-import type { Document, ParseContext, Rendered } from "../ecosystem.ts";
+import type { Document, ParseContext, Reading, Rendered } from "../ecosystem.ts";
 import { InvalidMetadata, UpstreamError } from "../errors.ts";
 import { crateDocument, type RegistryConfig } from "./config.ts";
 import { isRecord, readJson } from "../json.ts";
@@ -34,13 +34,23 @@ export async function askFacts(
   const address = crateDocument(config, name);
   if (address === null) return { versions: new Map(), failed: false };
   try {
-    const document = await context.document(address);
-    const versions = document === null ? new Map() : readFacts(document, name);
-    return { versions, failed: false };
+    const versions = await context.document(address, factsOf(name));
+    return { versions: versions ?? new Map(), failed: false };
   } catch (error) {
     if (!(error instanceof UpstreamError || error instanceof InvalidMetadata)) throw error;
     return { versions: new Map(), failed: true };
   }
+}
+
+/** Memory of the facts of one version, roughly. */
+const FACTS_WEIGHT = 200;
+
+function factsOf(name: string): Reading<ReadonlyMap<string, VersionFacts>> {
+  return {
+    id: "facts",
+    read: (document) => readFacts(document, name),
+    weigh: ({ size }) => FACTS_WEIGHT * (1 + size),
+  };
 }
 
 function readFacts(document: Document, name: string): Map<string, VersionFacts> {
@@ -60,7 +70,7 @@ function readFacts(document: Document, name: string): Map<string, VersionFacts> 
 }
 
 /** Throws InvalidMetadata. */
-function readCrate(document: Document, name: string) {
+export function readCrate(document: Document, name: string) {
   const page = readJson(document.bytes, `the API's page of ${name}`);
   const crate = isRecord(page) ? page.crate : undefined;
   const versions = isRecord(page) ? page.versions : undefined;
@@ -130,11 +140,16 @@ function bestOf(shown: readonly Shown[]): Record<string, string | null> {
 
 /** The page of one version, as it is, once it is known to be that. Throws InvalidMetadata. */
 export function renderVersion(document: Document, name: string, version: string): Rendered {
+  checkVersion(document, name, version);
+  return { body: document.bytes, type: "application/json" };
+}
+
+/** Throws InvalidMetadata. */
+export function checkVersion(document: Document, name: string, version: string): void {
   const page = readJson(document.bytes, `the API's page of ${name} ${version}`);
   const entry = isRecord(page) ? page.version : undefined;
   if (!isRecord(entry) || entry.num !== version) {
     throw new InvalidMetadata(`The API's page of ${name} ${version} is of something else`);
   }
   requireName(entry.crate, name);
-  return { body: document.bytes, type: "application/json" };
 }

@@ -1,5 +1,12 @@
 /** A registry's `config.json`, and the addresses that follow from it. */
-import type { Document, DocumentAddress, MountView, ParseContext, Rendered } from "../ecosystem.ts";
+import type {
+  Document,
+  DocumentAddress,
+  MountView,
+  ParseContext,
+  Reading,
+  Rendered,
+} from "../ecosystem.ts";
 import { InvalidMetadata } from "../errors.ts";
 import { isRecord, readJson } from "../json.ts";
 import { prefixOf } from "./paths.ts";
@@ -13,17 +20,23 @@ export interface RegistryConfig {
 
 export const CONFIG: DocumentAddress = { url: "config.json", accept: "application/json" };
 
+export const CONFIG_READING: Reading<RegistryConfig> = {
+  id: "config",
+  read: readConfig,
+  weigh: ({ dl, api }) => 200 + dl.length + (api ?? "").length,
+};
+
 const MARKERS = ["{crate}", "{version}", "{prefix}", "{lowerprefix}", "{sha256-checksum}"];
 
 /** The upstream's own. Throws InvalidMetadata, UpstreamError. */
 export async function loadConfig(context: ParseContext): Promise<RegistryConfig> {
-  const document = await context.document(CONFIG);
-  if (document === null) throw new InvalidMetadata("The registry has no config.json");
-  return readConfig(document);
+  const config = await context.document(CONFIG, CONFIG_READING);
+  if (config === null) throw new InvalidMetadata("The registry has no config.json");
+  return config;
 }
 
 /** Throws InvalidMetadata. */
-export function readConfig(document: Document): RegistryConfig {
+function readConfig(document: Document): RegistryConfig {
   const config = readJson(document.bytes, "config.json");
   if (!isRecord(config)) throw new InvalidMetadata("Cannot read config.json: it is no object");
   const dl = webAddress(config.dl, "dl");
@@ -92,8 +105,7 @@ export function crateDocument(
  * `dl` is the upstream's, except where some crates come from elsewhere: there
  * is only one `dl` for all.
  */
-export function renderConfig(document: Document, { mount, policy }: MountView): Rendered {
-  const upstream = readConfig(document);
+export function renderConfig(upstream: RegistryConfig, { mount, policy }: MountView): Rendered {
   const single = !policy.registries.some((registry) => registry.ecosystem === "cargo");
   const direct = policy.downloads === "direct" && single;
   const config = {

@@ -9,7 +9,14 @@ import type {
   View,
   Withheld,
 } from "../ecosystem.ts";
-import { askFacts, type CrateFacts, renderCrate, renderVersion } from "./api.ts";
+import {
+  askFacts,
+  checkVersion,
+  type CrateFacts,
+  readCrate,
+  renderCrate,
+  renderVersion,
+} from "./api.ts";
 import { crateDocument, downloadUrl, loadConfig, type RegistryConfig } from "./config.ts";
 import { type IndexLine, readLines } from "./lines.ts";
 import { markYanked } from "./mark_yanked.ts";
@@ -52,6 +59,10 @@ export async function parseIndex(
       if (form === "crate") return crateDocument(config, spelled);
       if (!form.startsWith(VERSION_FORM)) return null;
       return crateDocument(config, spelled, form.slice(VERSION_FORM.length));
+    },
+    checkDocument(form, second) {
+      if (form === "crate") readCrate(second, spelled);
+      else checkVersion(second, spelled, form.slice(VERSION_FORM.length));
     },
     render(form, view, second) {
       if (form === "index") return renderLines(document.bytes, lines, view);

@@ -1,7 +1,7 @@
 /** What a path below one of cargo's mounts means. */
-import type { RegistryRequest, Target } from "../ecosystem.ts";
+import type { PageTarget, RegistryRequest, Target } from "../ecosystem.ts";
 import { versionForm } from "./crate_index.ts";
-import { CONFIG, renderConfig } from "./config.ts";
+import { CONFIG, CONFIG_READING, type RegistryConfig, renderConfig } from "./config.ts";
 import {
   type CrateFile,
   filePath,
@@ -23,6 +23,13 @@ const SEARCH_KEYS: ReadonlyMap<string, RegExp> = new Map([
   ["sort", /^[a-z-]{1,20}$/],
 ]);
 
+const CONFIG_PAGE: PageTarget<RegistryConfig> = {
+  kind: "page",
+  document: CONFIG,
+  reading: CONFIG_READING,
+  render: renderConfig,
+};
+
 /** null: nothing (404). Total. */
 export function matchCargo(request: RegistryRequest): Target | null {
   if (request.method !== "GET") return null;
@@ -32,7 +39,7 @@ export function matchCargo(request: RegistryRequest): Target | null {
     return matchFile(segments) ?? matchFile(segments.slice(1), segments[0]);
   }
   if (segments.length === 1 && segments[0] === CONFIG.url) {
-    return { kind: "page", document: CONFIG, render: renderConfig };
+    return CONFIG_PAGE;
   }
   if (segments[0] === "api") return matchApi(segments, request.search);
   const file = matchFile(segments.slice(1), segments[0]);

@@ -30,14 +30,8 @@ export function renderLegacy(
     if (withheld !== null) return { withheld };
   }
   if (document === undefined) return null;
-  const page = parseJson(document);
-  if (!isRecord(page.info)) {
-    throw new InvalidMetadata(`Cannot read ${document.url}: it has no info`);
-  }
-  const stated = page.info.version;
-  if (version !== "" && (typeof stated !== "string" || !same(stated, version))) {
-    throw new InvalidMetadata(`Cannot read ${document.url} as version ${version}`);
-  }
+  const { page, info } = readLegacy(version, document);
+  const stated = info.version;
   const result: Record<string, unknown> = { ...page };
   if (page.urls !== undefined) result.urls = filterFiles(page.urls, files);
   const unjudged = typeof stated === "string" && hasFiles(page, stated) && !files.lists(stated);
@@ -54,10 +48,22 @@ export function renderLegacy(
     if (withheld !== null || unjudged) {
       const replacement = files.highest();
       if (replacement === null) return files.refused(withheld);
-      Object.assign(result, presenting(result, page.info, replacement));
+      Object.assign(result, presenting(result, info, replacement));
     }
   }
   return { body: JSON.stringify(result), type: "application/json" };
+}
+
+/** @param version `""`: the whole project. Throws InvalidMetadata. */
+export function readLegacy(version: string, document: Document) {
+  const page = parseJson(document);
+  const { info } = page;
+  if (!isRecord(info)) throw new InvalidMetadata(`Cannot read ${document.url}: it has no info`);
+  const stated = info.version;
+  if (version !== "" && (typeof stated !== "string" || !same(stated, version))) {
+    throw new InvalidMetadata(`Cannot read ${document.url} as version ${version}`);
+  }
+  return { page, info };
 }
 
 /** The files of one index with their verdicts, by name and by version. */

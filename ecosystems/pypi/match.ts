@@ -1,4 +1,5 @@
-import type { RegistryRequest, Target } from "../ecosystem.ts";
+import type { Document, PageTarget, RegistryRequest, Target } from "../ecosystem.ts";
+import { AS_IT_CAME } from "../readings.ts";
 import { chooseForm, INDEX_ACCEPT } from "./accept.ts";
 import { upstreamAddresses } from "./addresses.ts";
 import { projectsOf } from "./filename.ts";
@@ -60,11 +61,13 @@ function simpleTarget(
   const form = chooseForm(headers.get("accept"));
   const [first, second] = segments;
   if (segments.length === 0 || (segments.length === 1 && first === "simple" && slash)) {
-    return {
+    const page: PageTarget<Document> = {
       kind: "page",
       document: { url: upstreamAddresses.projects(), accept: INDEX_ACCEPT },
+      reading: AS_IT_CAME,
       render: (document) => renderProjects(document, form),
     };
+    return page;
   }
   if (segments.length === 1) {
     return first === "simple"

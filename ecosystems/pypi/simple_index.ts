@@ -5,7 +5,7 @@ import { type Form, MEDIA_TYPES } from "./accept.ts";
 import { decodePath, integrityBase, mountedProvenance, servedPath } from "./addresses.ts";
 import { type Entry, entryHtml, entryJson, entryWeight, prepareEntry } from "./entry.ts";
 import { escapeHtml } from "./html.ts";
-import { renderLegacy } from "./legacy.ts";
+import { readLegacy, renderLegacy } from "./legacy.ts";
 import { type ProjectPage, readPage } from "./page.ts";
 import { companionDigest, readReleases } from "./releases.ts";
 import { withheldReason } from "./withheld.ts";
@@ -36,6 +36,7 @@ export function readIndex(document: Document, project: string, source: Source): 
     releases,
     weight: entries.reduce((sum, entry) => sum + entryWeight(entry), 2000),
     locate: (path) => locate(path, { positions, releases, companions }),
+    checkDocument: (form, further) => void readLegacy(form.slice("legacy/".length), further),
     render: (form, view, further) => {
       if (form === "json" || form === "html" || form === "v1+html") {
         return renderPage(form, view, {

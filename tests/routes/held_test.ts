@@ -2,6 +2,13 @@
 import assert from "node:assert/strict";
 import { testProxy } from "../proxy.ts";
 import { startCargoRegistry } from "../registry/cargo.ts";
+import { startPypiRegistry } from "../registry/pypi.ts";
+import type { Fault } from "../registry/server.ts";
+
+/** Longer than anything is used without asking, with no word of upstream's. */
+const LATER = 61_000;
+const GARBAGE: Fault = { kind: "body", body: "<html>maintenance</html>", type: "text/html" };
+const DOWN: Fault = { kind: "status", status: 503 };
 
 Deno.test("a crate's index is one document, however its name is written", async () => {
   await using registry = startCargoRegistry({ cacheControl: "max-age=600" });
@@ -26,5 +33,93 @@ Deno.test("crates that are told apart by `-` and `_` at upstream have an index e
     const index = await proxy.fetch(`/cargo/${path}`);
     await index.text();
     assert.equal(index.status, status, path);
+  }
+});
+
+Deno.test("a registry's config.json that cannot be read replaces none that could", async () => {
+  await using registry = startCargoRegistry();
+  const { crate } = registry.publish({ name: "leaf", version: "1.0.0" });
+  await using proxy = await testProxy({ upstreams: { cargo: registry.url } });
+  const config = async () => {
+    const response = await proxy.fetch("/cargo/config.json");
+    return { status: response.status, text: await response.text() };
+  };
+  const good = await config();
+  assert.equal(good.status, 200);
+  for (const fault of [GARBAGE, DOWN, { ...GARBAGE, body: "{}" }]) {
+    registry.mend();
+    registry.fault(/config\.json/, fault);
+    proxy.clock.now += LATER;
+    assert.deepEqual(await config(), good);
+    const index = await proxy.fetch("/cargo/le/af/leaf");
+    assert.equal(JSON.parse(await index.text()).yanked, false);
+    const file = await proxy.fetch("/cargo/crates/leaf/1.0.0/download");
+    assert.deepEqual(await file.bytes(), crate);
+  }
+});
+
+Deno.test("config.json is read once, not for each file", async () => {
+  await using registry = startCargoRegistry();
+  for (const version of ["1.0.0", "1.1.0", "1.2.0"]) registry.publish({ name: "leaf", version });
+  await using proxy = await testProxy({ upstreams: { cargo: registry.url } });
+  const download = async (version: string) => {
+    const file = await proxy.fetch(`/cargo/crates/leaf/${version}/download`);
+    assert.equal(file.status, 200);
+    await file.bytes();
+  };
+  await download("1.0.0");
+  const original = JSON.parse;
+  const parsed: string[] = [];
+  JSON.parse = (text, ...rest) => {
+    parsed.push(text);
+    return original(text, ...rest);
+  };
+  try {
+    await download("1.1.0");
+    await download("1.2.0");
+  } finally {
+    JSON.parse = original;
+  }
+  assert.deepEqual(parsed.filter((text) => text.includes('"dl"')), []);
+});
+
+for (const fault of [GARBAGE, DOWN]) {
+  Deno.test(`publish times that are known stay known while the API fails with a ${fault.kind}`, async () => {
+    await using registry = startCargoRegistry({ separate: true });
+    registry.publish({ name: "leaf", version: "1.0.0", pubtime: false });
+    await using proxy = await testProxy({ upstreams: { cargo: registry.url } });
+    const yanked = async () => {
+      const index = await proxy.fetch("/cargo/le/af/leaf");
+      const lines = (await index.text()).trimEnd().split("\n");
+      return lines.map((line) => JSON.parse(line).yanked);
+    };
+    assert.deepEqual(await yanked(), [false]);
+    registry.files.fault(/api/, fault);
+    registry.publish({ name: "leaf", version: "1.0.1", pubtime: false });
+    proxy.clock.now += LATER;
+    assert.deepEqual(await yanked(), [false, true], "of the new one nobody knows");
+  });
+}
+
+Deno.test("a page beside an index that cannot be read replaces none that could", async () => {
+  await using cargo = startCargoRegistry();
+  await using pypi = startPypiRegistry();
+  cargo.publish({ name: "leaf", version: "1.0.0" });
+  pypi.publish({ name: "demo", version: "1.0" });
+  await using proxy = await testProxy({ upstreams: { cargo: cargo.url, pypi: pypi.index } });
+  for (
+    const [registry, path] of [
+      [cargo, "/cargo/api/v1/crates/leaf"],
+      [cargo, "/cargo/api/v1/crates/leaf/1.0.0"],
+      [pypi, "/pypi/demo/json"],
+      [pypi, "/pypi/demo/1.0/json"],
+    ] as const
+  ) {
+    registry.mend();
+    const good = await (await proxy.fetch(path)).json();
+    registry.fault(/\/(?:api|pypi)\//, GARBAGE);
+    proxy.clock.now += LATER;
+    const response = await proxy.fetch(path);
+    assert.deepEqual(await response.json(), good, path);
   }
 });

@@ -51,11 +51,11 @@ export function upstream(documents: Record<string, unknown> = {}) {
       partition: "",
       fileOrigins: [],
     },
-    document({ url }) {
+    async document({ url }, { read }) {
       asked.push(url);
-      const found = known[url];
-      if (found instanceof Error) return Promise.reject(found);
-      return Promise.resolve(found === undefined ? null : document(found, url));
+      const found = await Promise.resolve(known[url]);
+      if (found instanceof Error) throw found;
+      return found === undefined ? null : read(document(found, url));
     },
   };
   return { context, asked };

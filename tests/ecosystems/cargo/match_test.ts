@@ -114,7 +114,7 @@ Deno.test("config.json sends downloads and API through the proxy", () => {
   assert.ok(target?.kind === "page");
   const upstreams = document({ dl: "https://files.example/crates", api: "https://api.example" });
   const render = (policy: Parameters<typeof mountView>[0]) =>
-    JSON.parse(text(target.render(upstreams, mountView(policy))));
+    JSON.parse(text(target.render(target.reading.read(upstreams), mountView(policy))));
   const plain = {
     dl: "https://proxy.example/o-acme/cargo/crates",
     api: "https://proxy.example/o-acme/cargo",
@@ -135,7 +135,8 @@ Deno.test("direct downloads stay with the proxy where crates come from several r
     tokenEnv: null,
   };
   const policy = { downloads: "direct", registries: [registry] } as const;
-  const config = target.render(document({ dl: "https://files.example/c" }), mountView(policy));
+  const upstreams = target.reading.read(document({ dl: "https://files.example/c" }));
+  const config = target.render(upstreams, mountView(policy));
   assert.equal(JSON.parse(text(config)).dl, "https://proxy.example/o-acme/cargo/crates");
 });
 

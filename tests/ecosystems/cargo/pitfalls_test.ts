@@ -1,8 +1,9 @@
 /** Defects of comparable systems that could be cargo's too, each named after what went wrong there. */
 import assert from "node:assert/strict";
 import { cargo } from "../../../ecosystems/cargo/mod.ts";
-import type { Document, DocumentAddress, ParseContext } from "../../../ecosystems/ecosystem.ts";
+import type { ParseContext } from "../../../ecosystems/ecosystem.ts";
 import { InvalidMetadata } from "../../../ecosystems/errors.ts";
+import { AS_IT_CAME } from "../../../ecosystems/readings.ts";
 import { type CargoRegistry, startCargoRegistry } from "../../registry/cargo.ts";
 import { document, line, parse, request, text, upstream, view } from "./fixture.ts";
 
@@ -10,17 +11,19 @@ import { document, line, parse, request, text, upstream, view } from "./fixture.
 function contextOf(registry: CargoRegistry): ParseContext {
   return {
     source: { ...upstream().context.source, url: registry.url },
-    async document({ url }: DocumentAddress): Promise<Document | null> {
+    async document({ url }, { read }) {
       const response = await fetch(new URL(url, registry.url));
       const bytes = await response.bytes();
-      return response.status === 404 ? null : { bytes, type: "text/plain", url: response.url };
+      return response.status === 404
+        ? null
+        : read({ bytes, type: "text/plain", url: response.url });
     },
   };
 }
 
 async function load(registry: CargoRegistry, name: string) {
   const context = contextOf(registry);
-  const found = await context.document(cargo.indexAddress(name));
+  const found = await context.document(cargo.indexAddress(name), AS_IT_CAME);
   assert.ok(found);
   return await cargo.parse(found, name, context);
 }

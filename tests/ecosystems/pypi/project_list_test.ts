@@ -16,7 +16,7 @@ async function list(body: unknown, type: string, accept: string) {
   assert.ok(target?.kind === "page");
   assert.equal(new URL(target.document.url, "https://pypi.org/simple/").pathname, "/simple/");
   const view = viewOf(await indexOf(page([])), () => assert.fail("nothing is judged"));
-  const rendered = target.render(documentOf(body, { type }), view);
+  const rendered = target.render(target.reading.read(documentOf(body, { type })), view);
   const text = typeof rendered.body === "string"
     ? rendered.body
     : new TextDecoder().decode(rendered.body);
