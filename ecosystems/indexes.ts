@@ -12,9 +12,11 @@ import type { Kept, RevalidatedCache } from "./revalidated.ts";
 /**
  * Why the index is wanted: for an answer, upstream is asked again unless it
  * allowed otherwise; to judge a file, one that was just read will do, or an
- * install of 1,000 files would read 1,000 documents twice.
+ * install of 1,000 files would read 1,000 documents twice. Where something is
+ * missed in it, which another process may have from a newer one, upstream is
+ * asked again unless it confirmed the index a moment ago.
  */
-export type Purpose = "answer" | "file";
+export type Purpose = "answer" | "file" | "missed";
 
 /** A secondary document, and what is wanted of it. */
 interface Read<T> {
@@ -22,7 +24,9 @@ interface Read<T> {
   readonly reading: Reading<T>;
 }
 
-const GRACE_MS = { answer: 0, file: 30_000, document: 60_000 } as const;
+const GRACE_MS = { answer: 0, file: 30_000, missed: 0, document: 60_000 } as const;
+/** Whoever asks for what there is not makes one request to upstream in so long. */
+const MISSED_MS = 5_000;
 
 export class Indexes {
   readonly #cache: RevalidatedCache;
@@ -56,6 +60,7 @@ export class Indexes {
       source,
       address: () => ecosystem.indexAddress(name),
       graceMs: GRACE_MS[purpose],
+      withinMs: purpose === "missed" ? MISSED_MS : undefined,
       make: async (document) =>
         await ecosystem.parse(document, name, await this.context(ecosystem, source)),
       weigh: (index) => index.weight,
@@ -106,6 +111,21 @@ export class Indexes {
       weigh: reading.weigh,
     });
   }
+}
+
+/** An index to judge something by: one that lacks it is looked at anew. Throws what `load` throws. */
+export async function loadWith(
+  indexes: Pick<Indexes, "load">,
+  { ecosystem, name, source, has }: {
+    ecosystem: Ecosystem;
+    name: string;
+    source: Source;
+    has: (index: Index) => boolean;
+  },
+): Promise<Kept<Index> | null> {
+  const kept = await indexes.load(ecosystem, name, { source, purpose: "file" });
+  if (kept === null || has(kept.value)) return kept;
+  return await indexes.load(ecosystem, name, { source, purpose: "missed" });
 }
 
 /** One name for all spellings that are answered from one index. */

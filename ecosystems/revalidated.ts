@@ -36,6 +36,8 @@ export interface Wanted<T> {
   readonly origins?: readonly string[];
   /** Milliseconds it may be used for where upstream states no max-age. */
   readonly graceMs: number;
+  /** Milliseconds it may be used for in place of all that; what upstream fails to confirm is used as ever. */
+  readonly withinMs?: number;
   /** Throws InvalidMetadata. */
   make(document: Document): T | Promise<T>;
   /** Bytes it holds. */
@@ -79,7 +81,9 @@ export class RevalidatedCache {
   /** null: upstream has no such document. Throws UpstreamError, InvalidMetadata. */
   async load<T>(wanted: Wanted<T>): Promise<Kept<T> | null> {
     const held = this.#entries.get(wanted.key);
-    if (held !== undefined && this.#isUsable(held, wanted.graceMs)) return this.#keep(held);
+    if (held !== undefined && this.#isUsable(held, wanted.graceMs, wanted.withinMs)) {
+      return this.#keep(held);
+    }
     let flight = this.#inFlight.get(wanted.key);
     if (flight === undefined) {
       flight = this.#refresh(wanted, held).finally(() => this.#inFlight.delete(wanted.key));
@@ -95,12 +99,12 @@ export class RevalidatedCache {
     return { value: entry.value as T, id: entry.id, staleMs };
   }
 
-  #isUsable(entry: Entry, graceMs: number): boolean {
+  #isUsable(entry: Entry, graceMs: number, withinMs?: number): boolean {
     const now = this.#now();
     if (now >= entry.remakeAt) return false;
     if (entry.failedAt !== 0) return isWithin(entry.failedAt, now, RETRY_MS) && this.#isGood(entry);
-    const fresh = entry.maxAge === null ? graceMs : Math.min(entry.maxAge * 1000, MAX_FRESH_MS);
-    return isWithin(entry.confirmedAt, now, fresh);
+    const stated = entry.maxAge === null ? graceMs : Math.min(entry.maxAge * 1000, MAX_FRESH_MS);
+    return isWithin(entry.confirmedAt, now, withinMs ?? stated);
   }
 
   #isGood(entry: Entry): boolean {

@@ -1,5 +1,6 @@
 /** The verdicts on what a lockfile names, by the same indexes and the same judgement as downloads. */
 import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
+import { loadWith } from "../ecosystems/indexes.ts";
 import type { LockedEntry } from "../ecosystems/lockfiles/mod.ts";
 import { instant } from "../ecosystems/refusal.ts";
 import { pauser } from "../policy/pauser.ts";
@@ -48,6 +49,8 @@ interface Group {
   readonly ecosystem: Ecosystem;
   readonly name: string;
   readonly positions: number[];
+  /** Parallel to the positions. */
+  readonly versions: string[];
 }
 
 /** One result for each entry, in the same order. Throws nothing. */
@@ -84,13 +87,17 @@ export async function checkEntries(
 function groupsOf({ ecosystems }: Deps, entries: readonly LockedEntry[]): Group[] {
   const known = new Map(ecosystems.map((ecosystem) => [ecosystem.id, ecosystem]));
   const groups = new Map<string, Group>();
-  entries.forEach(({ ecosystem: id, name }, position) => {
+  entries.forEach(({ ecosystem: id, name, version }, position) => {
     const ecosystem = known.get(id);
     if (ecosystem === undefined) return;
     const key = `${id}\n${name}`;
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { ecosystem, name, positions: [position] });
-    else group.positions.push(position);
+    if (group === undefined) {
+      groups.set(key, { ecosystem, name, positions: [position], versions: [version] });
+    } else {
+      group.positions.push(position);
+      group.versions.push(version);
+    }
   });
   return [...groups.values()];
 }
@@ -115,7 +122,7 @@ function inOrder(deps: Deps, groups: readonly Group[], { policy, identity }: Che
 /** How one package's versions are to be judged. */
 async function checkGroup(
   deps: Deps,
-  { ecosystem, name }: Group,
+  { ecosystem, name, versions }: Group,
   { identity, policy, client }: CheckAsked,
 ): Promise<(entry: LockedEntry) => Outcome> {
   try {
@@ -125,7 +132,13 @@ async function checkGroup(
     }
     const source = sourceFor(deps, { ecosystem, name, policy, identity });
     deps.facts.expect(ecosystem, name, { policy, source });
-    const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
+    const has = ({ releases }: Index) =>
+      versions.every((version) =>
+        // To compare is far slower, and hardly ever needed.
+        releases.some((release) => release.version === version) ||
+        releases.some((release) => isVersion(ecosystem, release.version, version))
+      );
+    const kept = await loadWith(deps.indexes, { ecosystem, name, source, has });
     if (kept === null) {
       const failure = unknown("not_found", `${ecosystem.title} has no such package`);
       return () => failure;
@@ -154,11 +167,9 @@ function versionOutcome(
   { verdicts }: Judgement,
   { ecosystem, version }: { ecosystem: Ecosystem; version: string },
 ): Outcome {
-  const { compare } = ecosystem.versions;
-  const own = verdicts.filter((_, position) => {
-    const stated = releases[position].version;
-    return stated === version || compare(stated, version) === 0;
-  });
+  const own = verdicts.filter((_, position) =>
+    isVersion(ecosystem, releases[position].version, version)
+  );
   if (own.length === 0) return unknown("not_found", `${ecosystem.title} has no such version`);
   const denied = own.filter(({ action }) => action === "deny");
   if (denied.length === own.length) return outcomeOf(denied.toSorted(byUntil)[0]);
@@ -168,6 +179,10 @@ function versionOutcome(
     return { ...outcomeOf(last), verdict: "warn", reason };
   }
   return outcomeOf(own.find(({ action }) => action === "warn") ?? own[0]);
+}
+
+function isVersion({ versions }: Ecosystem, stated: string, version: string): boolean {
+  return stated === version || versions.compare(stated, version) === 0;
 }
 
 /** Those that pass soonest first, those of which nobody knows last. */

@@ -56,10 +56,18 @@ export async function serveFile(
 
 async function find(deps: Deps, exchange: Exchange, target: FileTarget): Promise<Found | null> {
   const { ecosystem, policy, identity } = exchange;
+  const held: { name: string; source: Source }[] = [];
   for (const name of target.names) {
     const source = sourceFor(deps, { ecosystem, name, policy, identity });
     deps.facts.expect(ecosystem, name, { policy, source });
     const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
+    const located = kept?.value.locate(target.path) ?? null;
+    if (kept !== null && located !== null) return { kept, located, source };
+    if (kept !== null) held.push({ name, source });
+  }
+  // Only once no index has it: those of the other names would be asked for again and again.
+  for (const { name, source } of held) {
+    const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "missed" });
     const located = kept?.value.locate(target.path) ?? null;
     if (kept !== null && located !== null) return { kept, located, source };
   }

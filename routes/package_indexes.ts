@@ -25,12 +25,28 @@ export async function serveIndex(
   exchange: Exchange,
   target: IndexTarget,
 ): Promise<Response> {
-  const { ecosystem, policy, identity, client } = exchange;
+  const { ecosystem, policy, identity } = exchange;
   const { name } = target;
   const source = sourceFor(deps, { ecosystem, name, policy, identity });
   deps.facts.expect(ecosystem, name, { policy, source });
   const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "answer" });
   if (kept === null) return missing(exchange, name);
+  const served = await serveFrom(deps, exchange, target, { source, kept });
+  if (served !== null) return served;
+  const newer = await deps.indexes.load(ecosystem, name, { source, purpose: "missed" });
+  if (newer === null || newer.value === kept.value) return missing(exchange, name);
+  return await serveFrom(deps, exchange, target, { source, kept: newer }) ??
+    missing(exchange, name);
+}
+
+/** null: this index has no such form. */
+async function serveFrom(
+  deps: Deps,
+  exchange: Exchange,
+  target: IndexTarget,
+  { source, kept }: Pick<Material, "source" | "kept">,
+): Promise<Response | null> {
+  const { ecosystem, policy, client } = exchange;
   const judgement = await judgeIndex(deps, { kept, policy, client });
   deps.facts.lookAhead(kept.value, judgement, policy);
   const address = secondAddress(target, kept.value);
@@ -38,7 +54,7 @@ export async function serveIndex(
     address,
     reading: checked((second) => kept.value.checkDocument?.(target.form, second)),
   });
-  if (address !== null && document === null) return missing(exchange, name);
+  if (address !== null && document === null) return missing(exchange, target.name);
   return render(deps, exchange, { target, material: { source, kept, judgement, document } });
 }
 
@@ -86,7 +102,7 @@ function render(
   deps: Deps,
   exchange: Exchange,
   { target, material }: { target: IndexTarget; material: Material },
-): Response {
+): Response | null {
   const { ecosystem, policy, mount } = exchange;
   const { kept, judgement, document } = material;
   const key = keyOf(exchange, target, material);
@@ -101,7 +117,7 @@ function render(
     why: (purl: string) => whyAddress(exchange, purl),
   };
   const rendered = kept.value.render(target.form, view, document?.value);
-  if (rendered === null) return missing(exchange, target.name);
+  if (rendered === null) return null;
   if ("withheld" in rendered) {
     const position = rendered.withheld;
     const refusal = refusalOf(exchange, { index: kept.value, position, judgement });

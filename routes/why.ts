@@ -1,5 +1,6 @@
 /** `/why/<purl>`: every version's verdict under this org's policy, for people, terminals and programs. */
 import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
+import { loadWith } from "../ecosystems/indexes.ts";
 import { instant } from "../ecosystems/refusal.ts";
 import { parsePurl, purl } from "../policy/purl.ts";
 import { StoreUnavailable } from "../policy/store/errors.ts";
@@ -126,7 +127,14 @@ export async function explainWanted(
 ): Promise<{ explanation: Explanation; staleMs: number | null } | null> {
   const source = sourceFor(deps, { ecosystem, name, policy, identity });
   deps.facts.expect(ecosystem, name, { policy, source });
-  const kept = await deps.indexes.load(ecosystem, name, { source, purpose: "file" });
+  const { compare } = ecosystem.versions;
+  const kept = await loadWith(deps.indexes, {
+    ecosystem,
+    name,
+    source,
+    has: ({ releases }) =>
+      version === undefined || releases.some((release) => compare(release.version, version) === 0),
+  });
   if (kept === null) return null;
   const judgement = await judgeIndex(deps, { kept, policy, client });
   const explanation = explain(kept.value, judgement, {

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { testProxy } from "../proxy.ts";
 import { startCargoRegistry } from "../registry/cargo.ts";
+import { startNpmRegistry } from "../registry/npm.ts";
 import { startPypiRegistry } from "../registry/pypi.ts";
-import type { Fault } from "../registry/server.ts";
+import { type Fault, serveRegistry } from "../registry/server.ts";
 
 /** Longer than anything is used without asking, with no word of upstream's. */
 const LATER = 61_000;
@@ -122,4 +123,122 @@ Deno.test("a page beside an index that cannot be read replaces none that could",
     const response = await proxy.fetch(path);
     assert.deepEqual(await response.json(), good, path);
   }
+});
+
+/** What upstream allows every answer to be used for. */
+const LONG = { cacheControl: "max-age=600" };
+/** Longer than an index is taken for confirmed a moment ago. */
+const MOMENT = 5_000;
+
+/** Three registries with `demo` 1.0.0, whose indexes are held, and then 2.0.0 is published. */
+async function published() {
+  const npm = startNpmRegistry(LONG);
+  const pypi = startPypiRegistry(LONG);
+  const cargo = startCargoRegistry(LONG);
+  const publish = (version: string) => {
+    npm.publish({ name: "demo", version });
+    cargo.publish({ name: "demo", version });
+    return pypi.publish({ name: "demo", version });
+  };
+  publish("1.0.0");
+  const proxy = await testProxy({
+    upstreams: { npm: npm.url, pypi: pypi.index, cargo: cargo.url },
+  });
+  const status = async (path: string, init?: RequestInit) => {
+    const response = await proxy.fetch(path, init);
+    await response.bytes();
+    return response.status;
+  };
+  for (const path of ["/npm/demo", "/pypi/simple/demo/", "/cargo/de/mo/demo"]) {
+    assert.equal(await status(path), 200);
+  }
+  proxy.clock.now += MOMENT;
+  const [{ path }] = publish("2.0.0");
+  return {
+    npm,
+    pypi,
+    proxy,
+    status,
+    files: [
+      "/npm/demo/-/demo-2.0.0.tgz",
+      `/pypi/${path}`,
+      `/pypi/${path}.metadata`,
+      "/cargo/crates/demo/2.0.0/download",
+    ],
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      for (const registry of [npm, pypi, cargo]) await registry[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("a file that only a newer index than ours has is found in that one", async () => {
+  await using it = await published();
+  for (const path of it.files) assert.equal(await it.status(path), 200, path);
+});
+
+Deno.test("one version's page that only a newer index than ours has is found by that one", async () => {
+  for (
+    const path of [
+      "/npm/demo/2.0.0",
+      "/pypi/demo/2.0.0/json",
+      "/cargo/api/v1/crates/demo/2.0.0",
+      "/why/pkg:npm/demo@2.0.0",
+    ]
+  ) {
+    await using it = await published();
+    assert.equal(await it.status(path), 200, path);
+  }
+});
+
+Deno.test("a lockfile's version that only a newer index than ours has is judged by that one", async () => {
+  await using it = await published();
+  const response = await it.proxy.fetch("/check?filename=requirements.txt", {
+    method: "POST",
+    body: "demo==2.0.0\n",
+  });
+  const { summary } = await response.json();
+  assert.deepEqual([summary.total, summary.allow], [1, 1]);
+});
+
+Deno.test("whoever asks for what there is not makes one request to upstream in five seconds", async () => {
+  await using it = await published();
+  const asked = () => it.npm.requests.filter(({ path }) => path === "/demo").length;
+  const before = asked();
+  for (let round = 1; round <= 3; round++) {
+    const paths = Array.from({ length: 20 }, (_, i) => `/npm/demo/-/demo-9.0.${i}.tgz`);
+    paths.push("/npm/demo/9.9.9", "/npm/demo/sometime", "/why/pkg:npm/demo@9.9.9");
+    const together = await Promise.all(paths.map((path) => it.status(path)));
+    for (const path of paths) together.push(await it.status(path));
+    assert.deepEqual([...new Set(together)], [404]);
+    assert.equal(asked() - before, round);
+    it.proxy.clock.now += MOMENT;
+  }
+});
+
+Deno.test("a file of one project makes nobody ask again for another that its name could mean", async () => {
+  const listing = (name: string, filename: string) => ({
+    body: JSON.stringify({
+      meta: { "api-version": "1.0" },
+      name,
+      files: [{ filename, url: `/packages/${filename}`, hashes: {} }],
+    }),
+    type: "application/vnd.pypi.simple.v1+json",
+  });
+  await using registry = serveRegistry((_, path) => {
+    if (path === "/simple/demo/") return listing("demo", "demo-extra-1.0.tar.gz");
+    if (path === "/simple/demo-extra/") return listing("demo-extra", "demo_extra-2.0.tar.gz");
+    return path.startsWith("/packages/") ? { body: "bytes", type: "application/gzip" } : null;
+  }, LONG);
+  await using proxy = await testProxy({
+    upstreams: { pypi: `${registry.url}simple/` },
+    policy: { rules: { min_age: { level: "off" } } },
+  });
+  for (let i = 0; i < 3; i++) {
+    const response = await proxy.fetch("/pypi/packages/demo-extra-1.0.tar.gz");
+    assert.equal(await response.text(), "bytes");
+    proxy.clock.now += MOMENT;
+  }
+  const indexes = registry.requests.filter(({ path }) => path.startsWith("/simple/"));
+  assert.deepEqual(indexes.map(({ path }) => path), ["/simple/demo-extra/", "/simple/demo/"]);
 });
