@@ -23,7 +23,7 @@ export type Target =
   | FileTarget
   | PassTarget
   | PageTarget
-  | { readonly kind: "fixed"; render(view: MountView): Rendered }
+  | FixedTarget
   /** To a path below the same mount. */
   | { readonly kind: "redirect"; readonly path: string };
 
@@ -60,11 +60,19 @@ export interface PassTarget {
   readonly name?: string;
 }
 
+/** An answer of the proxy's own. */
+export interface FixedTarget {
+  readonly kind: "fixed";
+  render(view: MountView): Rendered;
+}
+
 /** One upstream document, rendered anew without judging (a list of all projects). */
 export interface PageTarget<T = unknown> {
   readonly kind: "page";
   readonly document: DocumentAddress;
   readonly reading: Reading<T>;
+  /** Equal where `render` gives the same of one document: it may be large, and slow to render. */
+  form(view: MountView): string;
   /** @param value what `reading` made */
   render(value: T, view: MountView): Rendered;
 }

@@ -7,7 +7,7 @@ import type {
   Reading,
   Source,
 } from "./ecosystem.ts";
-import type { Kept, RevalidatedCache } from "./revalidated.ts";
+import type { Kept, Made, RevalidatedCache, Wanted } from "./revalidated.ts";
 
 /**
  * Why the index is wanted: for an answer, upstream is asked again unless it
@@ -75,7 +75,21 @@ export class Indexes {
     { address, reading }: Read<T>,
   ): Promise<Kept<T> | null> {
     const origins = await this.origins(ecosystem, source);
-    return await this.#document(source, { address, reading, origins });
+    return await this.#documents.load(this.#wanted(source, { address, reading, origins }));
+  }
+
+  /**
+   * The same for whoever needs it only where nothing was made of it yet.
+   * @param find what was made of the document with this id
+   */
+  async documentUnlessMade<T, M>(
+    ecosystem: Ecosystem,
+    source: Source,
+    { address, reading, find }: Read<T> & { readonly find: (id: string) => M | undefined },
+  ): Promise<Made<T, M> | null> {
+    const origins = await this.origins(ecosystem, source);
+    const wanted = this.#wanted(source, { address, reading, origins });
+    return await this.#documents.loadUnlessMade(wanted, find);
   }
 
   /** Origins besides the source's that upstream names itself. Throws UpstreamError, InvalidMetadata. */
@@ -92,16 +106,18 @@ export class Indexes {
   #context(source: Source, origins: readonly string[]): ParseContext {
     return {
       source,
-      document: async (address, reading) =>
-        (await this.#document(source, { address, reading, origins }))?.value ?? null,
+      document: async (address, reading) => {
+        const wanted = this.#wanted(source, { address, reading, origins });
+        return (await this.#documents.load(wanted))?.value ?? null;
+      },
     };
   }
 
-  #document<T>(
+  #wanted<T>(
     source: Source,
     { address, reading, origins }: Read<T> & { readonly origins: readonly string[] },
-  ): Promise<Kept<T> | null> {
-    return this.#documents.load<T>({
+  ): Wanted<T> {
+    return {
       key: `${keyOf(source)}\n${address.url}\n${address.accept}\n${reading.id}`,
       source,
       address: () => address,
@@ -109,7 +125,7 @@ export class Indexes {
       graceMs: GRACE_MS.document,
       make: reading.read,
       weigh: reading.weigh,
-    });
+    };
   }
 }
 

@@ -26,6 +26,11 @@ export interface Kept<T> {
   readonly staleMs: number | null;
 }
 
+/** What was made of a value, or the value itself where nothing was made of it yet. */
+export type Made<T, M> =
+  | Omit<Kept<T>, "value"> & { readonly made: M }
+  | Kept<T> & { readonly made?: undefined };
+
 export interface Wanted<T> {
   /** Unique to the value: source, partition and name included. */
   readonly key: string;
@@ -45,6 +50,11 @@ export interface Wanted<T> {
   /** Whether it lacks something that may be had soon: then it is made anew after a minute. */
   isProvisional?(value: T): boolean;
 }
+
+/** In place of a value that is too large to be held: what is needed to ask whether it changed. */
+const FORGOTTEN = Symbol("forgotten");
+/** Memory of one that is forgotten, roughly. */
+const FORGOTTEN_WEIGHT = 500;
 
 interface Entry {
   value: unknown;
@@ -75,22 +85,51 @@ export class RevalidatedCache {
   /** What `load` would give without asking upstream; undefined: it would ask. */
   peek<T>(key: string, graceMs: number): Kept<T> | undefined {
     const held = this.#entries.get(key);
-    return held !== undefined && this.#isUsable(held, graceMs) ? this.#keep<T>(held) : undefined;
+    if (held === undefined || !isHeld(held) || !this.#isUsable(held, graceMs)) return undefined;
+    return this.#keep<T>(held);
   }
 
   /** null: upstream has no such document. Throws UpstreamError, InvalidMetadata. */
   async load<T>(wanted: Wanted<T>): Promise<Kept<T> | null> {
-    const held = this.#entries.get(wanted.key);
-    if (held !== undefined && this.#isUsable(held, wanted.graceMs, wanted.withinMs)) {
-      return this.#keep(held);
-    }
-    let flight = this.#inFlight.get(wanted.key);
-    if (flight === undefined) {
-      flight = this.#refresh(wanted, held).finally(() => this.#inFlight.delete(wanted.key));
-      this.#inFlight.set(wanted.key, flight);
-    }
-    const entry = await flight;
+    const entry = await this.#find(wanted, isHeld);
     return entry === null ? null : this.#keep(entry);
+  }
+
+  /**
+   * The same for what is held in another form, be the value itself held or not: it is asked for
+   * whole only where it changed or nothing was made of it.
+   * @param find what was made of the value with this id
+   */
+  async loadUnlessMade<T, M>(
+    wanted: Wanted<T>,
+    find: (id: string) => M | undefined,
+  ): Promise<Made<T, M> | null> {
+    const found: { made?: M } = {};
+    const entry = await this.#find(wanted, (entry) => {
+      found.made = find(entry.id);
+      return found.made !== undefined || isHeld(entry);
+    });
+    if (entry === null) return null;
+    const { value, id, staleMs } = this.#keep<T>(entry);
+    return found.made === undefined ? { value, id, staleMs } : { made: found.made, id, staleMs };
+  }
+
+  /** @param serves whether an entry is any use to the asker */
+  async #find<T>(wanted: Wanted<T>, serves: (entry: Entry) => boolean): Promise<Entry | null> {
+    const { key, graceMs, withinMs } = wanted;
+    for (;;) {
+      const known = this.#entries.get(key);
+      const held = known !== undefined && serves(known) ? known : undefined;
+      if (held !== undefined && this.#isUsable(held, graceMs, withinMs)) return held;
+      let flight = this.#inFlight.get(key);
+      if (flight === undefined) {
+        flight = this.#refresh(wanted, held).finally(() => this.#inFlight.delete(key));
+        this.#inFlight.set(key, flight);
+      }
+      const entry = await flight;
+      // Somebody else's flight may have found that what we need whole did not change.
+      if (entry === null || serves(entry)) return entry;
+    }
   }
 
   /** Only `make` of the same key put it there, so it is a T. */
@@ -155,7 +194,9 @@ export class RevalidatedCache {
       failedAt: 0,
       remakeAt: wanted.isProvisional?.(value) ? this.#now() + PROVISIONAL_MS : Infinity,
     };
-    this.#entries.set(wanted.key, entry, { size: Math.max(1, Math.ceil(wanted.weigh(value))) });
+    const size = Math.max(1, Math.ceil(wanted.weigh(value)));
+    if (size <= this.#entries.maxSize) this.#entries.set(wanted.key, entry, { size });
+    else this.#entries.set(wanted.key, { ...entry, value: FORGOTTEN }, { size: FORGOTTEN_WEIGHT });
     return entry;
   }
 
@@ -170,6 +211,10 @@ export class RevalidatedCache {
 /** What happens after now happened while the clock was ahead: nobody knows how long ago. */
 function isWithin(at: number, now: number, ms: number): boolean {
   return now >= at && now - at < ms;
+}
+
+function isHeld({ value }: Entry): boolean {
+  return value !== FORGOTTEN;
 }
 
 const DENIALS = new Set([401, 403, 451]);

@@ -90,7 +90,7 @@ export function servePrepared(
       zipped,
     });
   }
-  return respond(exchange, prepared, { key, kept, zipped });
+  return respondPrepared(exchange, prepared, { key, staleMs: kept.staleMs, zipped });
 }
 
 /** Where the second document is that a form is made from; null: it needs none. */
@@ -106,9 +106,9 @@ function render(
   const { ecosystem, policy, mount } = exchange;
   const { kept, judgement, document } = material;
   const key = keyOf(exchange, target, material);
-  const zipped = isZipped(exchange);
-  const known = deps.answers.get(key, zipped);
-  if (known !== undefined) return respond(exchange, known, { key, kept, zipped });
+  const coded = { key, staleMs: kept.staleMs, zipped: isZipped(exchange) };
+  const known = deps.answers.get(key, coded.zipped);
+  if (known !== undefined) return respondPrepared(exchange, known, coded);
   const view = {
     mount,
     policy,
@@ -123,7 +123,7 @@ function render(
     const refusal = refusalOf(exchange, { index: kept.value, position, judgement });
     return ecosystem.refuse(refusal, exchange.request);
   }
-  return respond(exchange, deps.answers.put(key, rendered, zipped), { key, kept, zipped });
+  return respondPrepared(exchange, deps.answers.put(key, rendered, coded.zipped), coded);
 }
 
 /** Private addresses are no use to a client without the credential. */
@@ -140,23 +140,18 @@ function keyOf(exchange: Exchange, { name, form }: IndexTarget, material: Materi
     `${form}\n${mount}\n${isDirect(exchange, material) ? "direct" : ""}\n${judgement.signature}`;
 }
 
-interface Coded {
-  readonly key: string;
-  readonly kept: Kept<Index>;
-  /** Whether the client takes gzip. */
-  readonly zipped: boolean;
-}
-
-function isZipped({ request }: Exchange): boolean {
+/** Whether the client takes gzip. */
+export function isZipped({ request }: Exchange): boolean {
   return acceptsGzip(request.headers.get("accept-encoding"));
 }
 
-function respond(
+/** Throws TypeError where the answer is not prepared in this coding. */
+export function respondPrepared(
   { policy, method, request }: Exchange,
   prepared: Prepared,
-  { key, kept, zipped }: Coded,
+  { key, staleMs, zipped }: { key: string; staleMs: number | null; zipped: boolean },
 ): Response {
-  const extra = staleHeaders(kept.staleMs);
+  const extra = staleHeaders(staleMs);
   const template = templateOf(prepared, { key, revision: policy.revision, zipped, extra });
   return answer(template, { method, headers: request.headers });
 }

@@ -1,13 +1,12 @@
 /** The one pipeline of registry traffic: match, load, judge, then an index, a file or a refusal. */
-import type { PageTarget, Rendered } from "../ecosystems/ecosystem.ts";
+import type { FixedTarget, PageTarget } from "../ecosystems/ecosystem.ts";
 import type { Policy } from "../policy/types.ts";
-import { acceptsGzip, answer, templateOf } from "./answers.ts";
 import type { Deps } from "./deps.ts";
 import { detailOf, NOT_FOUND, problemOf, READ_ONLY, respond } from "./errors.ts";
-import { type Exchange, missing, nameRefusal, staleHeaders } from "./exchange.ts";
+import { type Exchange, missing, nameRefusal } from "./exchange.ts";
 import { serveFile } from "./files.ts";
 import { demand } from "./identity.ts";
-import { serveIndex, servePrepared } from "./package_indexes.ts";
+import { isZipped, respondPrepared, serveIndex, servePrepared } from "./package_indexes.ts";
 import { isUnknownOrg, noSuchOrg } from "./orgs.ts";
 import { servePass } from "./passes.ts";
 import { NameRefused, sourceFor } from "./sources.ts";
@@ -85,7 +84,7 @@ function withPolicy(asked: Asked, policy: Policy): Exchange {
 }
 
 async function dispatch(deps: Deps, exchange: Exchange): Promise<Response> {
-  const { ecosystem, request, mount, policy } = exchange;
+  const { ecosystem, request, mount } = exchange;
   const target = ecosystem.match(request);
   const json = ecosystem.errorsAsJson === true;
   if (target === null) return respond(request.method === "GET" ? NOT_FOUND : READ_ONLY, { json });
@@ -99,10 +98,7 @@ async function dispatch(deps: Deps, exchange: Exchange): Promise<Response> {
     case "page":
       return await servePage(deps, exchange, target);
     case "fixed":
-      return serveRendered(deps, exchange, {
-        key: `${ecosystem.id} ${request.mount}/${request.path}\n${mount}`,
-        render: () => target.render({ mount, policy }),
-      });
+      return serveFixed(deps, exchange, target);
     case "redirect":
       return new Response(null, {
         status: 301,
@@ -114,33 +110,26 @@ async function dispatch(deps: Deps, exchange: Exchange): Promise<Response> {
 async function servePage(deps: Deps, exchange: Exchange, target: PageTarget): Promise<Response> {
   const { ecosystem, policy, identity, mount } = exchange;
   const source = sourceFor(deps, { ecosystem, name: null, policy, identity });
-  const kept = await deps.indexes.document(ecosystem, source, {
+  const view = { mount, policy };
+  const zipped = isZipped(exchange);
+  const page = `${ecosystem.id} page ${target.document.url}\n${target.form(view)}`;
+  const keyOf = (id: string) => `${page}\n${id}`;
+  const kept = await deps.indexes.documentUnlessMade(ecosystem, source, {
     address: target.document,
     reading: target.reading,
+    find: (id) => deps.answers.get(keyOf(id), zipped),
   });
   if (kept === null) return missing(exchange, null);
-  return serveRendered(deps, exchange, {
-    key: `${ecosystem.id} page ${kept.id}\n${target.document.accept}\n${exchange.request.path}\n` +
-      `${exchange.request.headers.get("accept")}\n${mount}`,
-    render: () => target.render(kept.value, { mount, policy }),
-    extra: staleHeaders(kept.staleMs),
-  });
+  const key = keyOf(kept.id);
+  const prepared = kept.made ?? deps.answers.put(key, target.render(kept.value, view), zipped);
+  return respondPrepared(exchange, prepared, { key, zipped, staleMs: kept.staleMs });
 }
 
-function serveRendered(
-  deps: Deps,
-  exchange: Exchange,
-  { key, render, extra }: {
-    key: string;
-    render: () => Rendered;
-    extra?: Readonly<Record<string, string>>;
-  },
-): Response {
-  const { policy, method, request } = exchange;
-  const full = `${key}\n${policy.revision}`;
-  const { headers } = request;
-  const zipped = acceptsGzip(headers.get("accept-encoding"));
-  const prepared = deps.answers.get(full, zipped) ?? deps.answers.put(full, render(), zipped);
-  const template = templateOf(prepared, { key: full, revision: policy.revision, zipped, extra });
-  return answer(template, { method, headers });
+function serveFixed(deps: Deps, exchange: Exchange, target: FixedTarget): Response {
+  const { ecosystem, request, mount, policy } = exchange;
+  const key = `${ecosystem.id} ${request.mount}/${request.path}\n${mount}\n${policy.revision}`;
+  const zipped = isZipped(exchange);
+  const prepared = deps.answers.get(key, zipped) ??
+    deps.answers.put(key, target.render({ mount, policy }), zipped);
+  return respondPrepared(exchange, prepared, { key, zipped, staleMs: null });
 }

@@ -27,6 +27,7 @@ const CONFIG_PAGE: PageTarget<RegistryConfig> = {
   kind: "page",
   document: CONFIG,
   reading: CONFIG_READING,
+  form: ({ mount, policy }) => `${policy.revision}\n${mount}`,
   render: renderConfig,
 };
 

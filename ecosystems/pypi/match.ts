@@ -65,6 +65,7 @@ function simpleTarget(
       kind: "page",
       document: { url: upstreamAddresses.projects(), accept: INDEX_ACCEPT },
       reading: AS_IT_CAME,
+      form: () => form,
       render: (document) => renderProjects(document, form),
     };
     return page;

@@ -32,26 +32,34 @@ function setting(
     partition: "",
     fileOrigins: [],
   };
-  const load = async (given: Partial<Wanted<string>> = {}) =>
-    await cache.load<string>({
-      key: "document",
-      source,
-      address: () => ({ url: "document", accept: "text/plain" }),
-      graceMs: 0,
-      make(document) {
-        made++;
-        const text = new TextDecoder().decode(document.bytes);
-        if (text === "nonsense") throw new InvalidMetadata("Cannot read it");
-        return text;
-      },
-      weigh: (text) => text.length,
-      ...given,
-    });
+  const wanted = (given: Partial<Wanted<string>>): Wanted<string> => ({
+    key: "document",
+    source,
+    address: () => ({ url: "document", accept: "text/plain" }),
+    graceMs: 0,
+    make(document) {
+      made++;
+      const text = new TextDecoder().decode(document.bytes);
+      if (text === "nonsense") throw new InvalidMetadata("Cannot read it");
+      return text;
+    },
+    weigh: (text) => text.length,
+    ...given,
+  });
   return {
     content,
     clock,
     server,
-    load,
+    load: async (given: Partial<Wanted<string>> = {}) => await cache.load(wanted(given)),
+    /** What `forms` holds for the id, else the value, which goes there in capitals. */
+    async shout(forms: Map<string, string>) {
+      const found = await cache.loadUnlessMade(wanted({}), (id) => forms.get(id));
+      if (found?.made === undefined && found !== null) {
+        forms.set(found.id, found.value.toUpperCase());
+      }
+      return found?.made ?? found?.value;
+    },
+    whole: () => server.requests.filter(({ headers }) => !headers.has("if-none-match")).length,
     made: () => made,
     asked: () => server.requests.length,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
@@ -193,4 +201,52 @@ Deno.test("what does not fit the bound is given and not kept", async () => {
   assert.equal((await it.load())?.value, it.content.text);
   assert.equal((await it.load())?.value, it.content.text);
   assert.equal(it.asked(), 2);
+});
+
+/** Room for what stands for a value, and not for the value. */
+const LARGE = { bytes: 600, text: "x".repeat(700) };
+
+Deno.test("what is too large to be held is asked for conditionally where something was made of it", async () => {
+  await using it = setting({ bytes: LARGE.bytes });
+  it.content.text = LARGE.text;
+  const forms = new Map<string, string>();
+  const other = new Map<string, string>();
+  assert.equal(await it.shout(forms), LARGE.text);
+  assert.equal(await it.shout(forms), LARGE.text.toUpperCase());
+  assert.deepEqual([it.asked(), it.whole()], [2, 1]);
+  assert.equal(await it.shout(other), LARGE.text, "what nothing was made of is asked for whole");
+  assert.equal((await it.load())?.value, LARGE.text);
+  assert.deepEqual([it.asked(), it.whole()], [4, 3]);
+  it.content.text = `${LARGE.text}!`;
+  assert.equal(await it.shout(forms), it.content.text);
+  assert.equal(forms.size, 2);
+});
+
+Deno.test("askers at once who need it whole and who do not are both served", async () => {
+  await using it = setting({ bytes: LARGE.bytes });
+  it.content.text = LARGE.text;
+  const forms = new Map<string, string>();
+  await it.shout(forms);
+  const [made, whole, loaded] = await Promise.all([
+    it.shout(forms),
+    it.shout(new Map()),
+    it.load(),
+  ]);
+  assert.deepEqual([made, whole, loaded?.value], [
+    LARGE.text.toUpperCase(),
+    LARGE.text,
+    LARGE.text,
+  ]);
+  assert.deepEqual([it.asked(), it.whole()], [3, 2]);
+});
+
+Deno.test("while upstream fails, what was made of something too large is used, and nothing in its place", async () => {
+  await using it = setting({ bytes: LARGE.bytes });
+  it.content.text = LARGE.text;
+  const forms = new Map<string, string>();
+  await it.shout(forms);
+  it.server.fault(/.*/, { kind: "status", status: 500 });
+  assert.equal(await it.shout(forms), LARGE.text.toUpperCase());
+  await assert.rejects(it.shout(new Map()), UpstreamError);
+  await assert.rejects(it.load(), UpstreamError);
 });

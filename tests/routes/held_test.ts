@@ -242,3 +242,75 @@ Deno.test("a file of one project makes nobody ask again for another that its nam
   const indexes = registry.requests.filter(({ path }) => path.startsWith("/simple/"));
   assert.deepEqual(indexes.map(({ path }) => path), ["/simple/demo-extra/", "/simple/demo/"]);
 });
+
+/** A list of projects that is larger than what is held of documents. */
+async function longList() {
+  const [projects, type] = [["demo", "other"], "application/vnd.pypi.simple.v1+json"];
+  const list = () => ({
+    meta: { "api-version": "1.4" },
+    projects: projects.map((name) => ({ name, filler: "x".repeat(10_000) })),
+  });
+  const server = serveRegistry((_, path) =>
+    path === "/simple/" ? { body: JSON.stringify(list()), type } : null
+  );
+  const proxy = await testProxy({
+    upstreams: { pypi: `${server.url}simple/` },
+    policies: { acme: { rules: { min_age: { level: "off" } } } },
+    settings: { cacheBytes: 200_000 },
+  });
+  return {
+    server,
+    proxy,
+    projects,
+    async ask(accept: string, prefix = "") {
+      const headers = { accept, "accept-encoding": "gzip" };
+      const response = await proxy.fetch(`${prefix}/pypi/simple/`, { headers });
+      const { body } = response;
+      const unzipped = response.headers.get("content-encoding") === "gzip"
+        ? body?.pipeThrough(new DecompressionStream("gzip"))
+        : body;
+      return await new Response(unzipped).text();
+    },
+    /** Requests to upstream: all, and those that ask for the whole list. */
+    asked: () => [
+      server.requests.length,
+      server.requests.filter(({ headers }) => !headers.has("if-none-match")).length,
+    ],
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("a list of projects too large to be held is had once for each form, however it is asked for", async () => {
+  await using it = await longList();
+  const page = await it.ask("text/html");
+  assert.match(page, /href="demo\/"/);
+  for (const accept of ["text/html, a/b", "text/html, a/c", "*/*", ""]) {
+    assert.equal(await it.ask(accept), page);
+  }
+  for (const prefix of ["/o-acme", "/o-acme/u-alice", "/before/2026-01-01"]) {
+    assert.equal(await it.ask("text/html", prefix), page);
+  }
+  assert.deepEqual(it.asked(), [1, 1]);
+  it.proxy.clock.now += LATER;
+  assert.equal(await it.ask("text/html"), page);
+  assert.deepEqual(it.asked(), [2, 1]);
+  const type = "application/vnd.pypi.simple.v1+json";
+  for (const accept of [type, `${type}, a/b`]) {
+    assert.equal(JSON.parse(await it.ask(accept)).projects.length, 2);
+  }
+  assert.deepEqual(it.asked(), [3, 2]);
+  it.projects.push("third");
+  it.proxy.clock.now += LATER;
+  assert.match(await it.ask("text/html"), /href="third\/"/);
+});
+
+Deno.test("a list of projects is given from what was made of it while upstream fails", async () => {
+  await using it = await longList();
+  const page = await it.ask("text/html");
+  it.server.fault(/.*/, DOWN);
+  it.proxy.clock.now += LATER;
+  assert.equal(await it.ask("text/html"), page);
+});
