@@ -41,7 +41,8 @@ Deno.test("orgs with the same rules hold one judgement of a package", async () =
   }
   const source = proxy.deps.publicSources.get("npm");
   assert.ok(source);
-  const kept = proxy.deps.indexes.peek("left", { source, purpose: "file" });
+  const [npm] = proxy.deps.ecosystems;
+  const kept = proxy.deps.indexes.peek(npm, "left", { source, purpose: "file" });
   assert.ok(kept);
   const held = [...proxy.deps.judgements.get(kept.value)?.values() ?? []];
   assert.equal(held.length, 3);
