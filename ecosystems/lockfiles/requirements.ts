@@ -6,7 +6,8 @@ const FORMAT = "requirements.txt";
 /** A name with extras, then specifiers, then markers. */
 const REQUIREMENT =
   /^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(\(?[^;]*\)?)(?:;.*)?$/s;
-const SPECIFIERS = /^(?:===?|~=|!=|<=?|>=?)\s*[^\s,]+(?:\s*,\s*(?:===?|~=|!=|<=?|>=?)\s*[^\s,]+)*$/;
+/** One of those that commas join; no version begins as an operator does, so it can be read in one way only. */
+const SPECIFIER = /^(?:===?|~=|!=|<=?|>=?)\s*[^\s=<>~!]\S*$/;
 const PIN = /(?:^|,)\s*===?\s*([^\s,*]+)\s*(?=,|$)/;
 const HASH = /\s--hash[=\s]\s*(\S+)/g;
 /** Options of a requirement, and of a line of its own that names no package. */
@@ -79,7 +80,9 @@ function parts(text: string): { name: string; specifiers: string; hashes: string
   const [, name, rest] = REQUIREMENT.exec(bare) ?? [];
   if (name === undefined) return null;
   const specifiers = rest.trim().replace(/^\((.*)\)$/s, "$1").trim();
-  return specifiers === "" || SPECIFIERS.test(specifiers) ? { name, specifiers, hashes } : null;
+  const isSpecified = specifiers === "" ||
+    specifiers.split(",").every((piece) => SPECIFIER.test(piece.trim()));
+  return isSpecified ? { name, specifiers, hashes } : null;
 }
 
 /** Lines that end in a backslash go on; comments begin a line or follow a blank. */

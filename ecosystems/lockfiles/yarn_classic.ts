@@ -50,7 +50,7 @@ function addBlock(collector: Collector, { pattern, line, fields }: Block): void 
   const name = range.startsWith("npm:") ? splitSpec(range.slice(4))?.[0] ?? range.slice(4) : alias;
   const resolved = fields.get("resolved") ?? "";
   // The fragment is the file's SHA-1, or a commit, which makes it git's.
-  const address = notRegistry(resolved) === null ? resolved.replace(/#.*$/, "") : resolved;
+  const address = notRegistry(resolved) === null ? resolved.replace(/#.*$/s, "") : resolved;
   addNpm(collector, { name, version, address, line, integrity: fields.get("integrity") });
 }
 

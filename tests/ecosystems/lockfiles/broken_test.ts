@@ -176,6 +176,15 @@ Deno.test("2,500 entries are read in well under a second", async () => {
   }
 });
 
+const OPERATORS = ["==", "===", "~=", "!=", "<", "<=", ">", ">="];
+
+function inNpmLock(resolved: string): string {
+  return JSON.stringify({
+    lockfileVersion: 3,
+    packages: { "node_modules/a": { version: "1.0.0", resolved } },
+  });
+}
+
 Deno.test("texts made to be slow are not", async () => {
   const long = 300_000;
   const slow = [
@@ -198,6 +207,46 @@ Deno.test("texts made to be slow are not", async () => {
     `{"lockfileVersion": 3, "packages": {"node_modules/${"node_modules/".repeat(long / 10)}": {}}}`,
     "\n".repeat(long),
     "pkg:npm/a@1?" + "vcs_url&".repeat(long / 10),
+    ...OPERATORS.map((operator) => `a==1\nfoo${`${operator}1,`.repeat(long / 10)}x\n`),
+    `a==1\nfoo${">=1 ".repeat(long)}x\n`,
+    `a==1\n${"a.".repeat(long)}\u0085!\n`,
+    `a==1\nb @ ${"#".repeat(long)}\u0085!\n`,
+    `# yarn lockfile v1\na@1:\n  version "1"\n  resolved "https://x.example/${
+      "#".repeat(long)
+    }\\n"\n`,
+    `# yarn lockfile v1\n${"a@".repeat(long)} \n`,
+    `# yarn lockfile v1\na@1:\n  version "${"1".repeat(long)}\n`,
+    inNpmLock(`https://x.example${"/@a".repeat(long)}`),
+    inNpmLock(`https://x.example${"/a/-".repeat(long)}`),
+    inNpmLock(`https://github.com/${"/archive.git".repeat(long / 10)}!`),
+    inNpmLock(`a/${"a.".repeat(long)}`),
+    `lockfileVersion: 6\npackages:\n  ? ${"/a".repeat(long)}\n  : resolution: {integrity: x}\n`,
+    `lockfileVersion: 9\npackages:\n  ? ${"a@(".repeat(long)}\n  : resolution: {integrity: x}\n`,
+    `__metadata:\n  version: 8\n? a@patch:${"#".repeat(long)}\n: resolution: a@patch:${
+      "#@:".repeat(long)
+    }\n`,
+    `version = 4\n[[package]]\nname = "a"\nversion = "1"\nsource = "${"a+".repeat(long)}?#"\n`,
+    `version = 1\nrequires-python = "3"\n[[package]]\nname = "${"a-".repeat(long)}"\n`,
+    `lock-version = "1.0"\n[[packages]]\nname = "a"\n[[packages.wheels]]\nname = "${
+      "a-".repeat(long)
+    }"\n`,
+    `[metadata]\nlock-version = "2"\n[[package]]\nname = "a"\nversion = "${"1 ".repeat(long)}"\n`,
+    `{"_meta": {"pipfile-spec": 6}, "default": {"a": {"version": "==${"= ".repeat(long)},"}}}`,
+    `{"lockfileVersion": 1, "workspaces": {}, "packages": {"${"@a/".repeat(long)}": ["${
+      "a@".repeat(long)
+    }", ""]}}`,
+    `{"version": "5", "npm": {"a@${"_1".repeat(long)}": {"tarball": "https://x.example${
+      "/-/".repeat(long)
+    }"}}}`,
+    `{"bomFormat": "CycloneDX", "components": [{"purl": "pkg:${"/".repeat(long)}npm"}]}`,
+    `{"bomFormat": "CycloneDX", "components": [{"purl": "pkg:npm/a@1?vcs_url=${
+      "a@0123456".repeat(long / 10)
+    }!"}]}`,
+    `{"spdxVersion": "SPDX-2.3", "packages": [{"externalRefs": [{"referenceType": "${
+      "/purl".repeat(long)
+    }!"}]}]}`,
+    "pkg:".repeat(long),
+    `[metadata${".a".repeat(long)}\n`,
   ];
   for (const text of slow) {
     const started = process.cpuUsage();
