@@ -4,13 +4,14 @@ import { loadWith } from "../ecosystems/indexes.ts";
 import type { LockedEntry } from "../ecosystems/lockfiles/mod.ts";
 import { instant } from "../ecosystems/refusal.ts";
 import { pauser } from "../policy/pauser.ts";
-import type { Action, Judgement, Policy, Verdict } from "../policy/types.ts";
+import type { Action, Policy, Verdict } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { problemOf } from "./errors.ts";
 import { type Client, whyAddress } from "./exchange.ts";
 import type { Identified } from "./identity.ts";
 import { judgeIndex } from "./judgements.ts";
 import { NameRefused, sourceFor } from "./sources.ts";
+import { versionFinder } from "./version_finder.ts";
 
 export interface CheckedEntry {
   readonly purl: string;
@@ -62,14 +63,17 @@ export async function checkEntries(
   const outcomes: Outcome[] = entries.map(({ ecosystem }) => unsupported(ecosystem));
   const groups = inOrder(deps, groupsOf(deps, entries), asked);
   const end = deps.now() + DEADLINE_MS;
+  const isLate = () => deps.now() >= end;
   const rest = groups.values();
   // Indexes at hand are judged without waiting for anything.
   const pause = pauser();
   const work = async () => {
     for (const group of rest) {
-      const judged = deps.now() >= end ? () => LATE : await checkGroup(deps, group, asked);
-      for (const position of group.positions) outcomes[position] = judged(entries[position]);
-      await pause();
+      const judged = isLate() ? () => LATE : await checkGroup(deps, group, asked);
+      for (const position of group.positions) {
+        outcomes[position] = isLate() ? LATE : judged(entries[position]);
+        await pause();
+      }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -132,19 +136,24 @@ async function checkGroup(
     }
     const source = sourceFor(deps, { ecosystem, name, policy, identity });
     deps.facts.expect(ecosystem, name, { policy, source });
-    const has = ({ releases }: Index) =>
-      versions.every((version) =>
-        // To compare is far slower, and hardly ever needed.
-        releases.some((release) => release.version === version) ||
-        releases.some((release) => isVersion(ecosystem, release.version, version))
-      );
+    const finderOf = ({ releases }: Index) => versionFinder(releases, ecosystem.versions);
+    const has = (index: Index) => {
+      const find = finderOf(index);
+      return versions.every((version) => find(version).length > 0);
+    };
     const kept = await loadWith(deps.indexes, { ecosystem, name, source, has });
     if (kept === null) {
       const failure = unknown("not_found", `${ecosystem.title} has no such package`);
       return () => failure;
     }
     const judgement = await judgeIndex(deps, { kept, policy, client });
-    return ({ version }) => versionOutcome(kept.value, judgement, { ecosystem, version });
+    const find = finderOf(kept.value);
+    return ({ version }) => {
+      const own = find(version).map((position) => judgement.verdicts[position]);
+      return own.length > 0
+        ? versionOutcome(own)
+        : unknown("not_found", `${ecosystem.title} has no such version`);
+    };
   } catch (error) {
     const failure = failureOf(deps, error);
     return () => failure;
@@ -162,15 +171,7 @@ function failureOf(deps: Deps, error: unknown): Outcome {
  * A version may have several files that are judged one by one (PyPI): it is
  * withheld where all of them are.
  */
-function versionOutcome(
-  { releases }: Index,
-  { verdicts }: Judgement,
-  { ecosystem, version }: { ecosystem: Ecosystem; version: string },
-): Outcome {
-  const own = verdicts.filter((_, position) =>
-    isVersion(ecosystem, releases[position].version, version)
-  );
-  if (own.length === 0) return unknown("not_found", `${ecosystem.title} has no such version`);
+function versionOutcome(own: readonly Verdict[]): Outcome {
   const denied = own.filter(({ action }) => action === "deny");
   if (denied.length === own.length) return outcomeOf(denied.toSorted(byUntil)[0]);
   if (denied.length > 0) {
@@ -179,10 +180,6 @@ function versionOutcome(
     return { ...outcomeOf(last), verdict: "warn", reason };
   }
   return outcomeOf(own.find(({ action }) => action === "warn") ?? own[0]);
-}
-
-function isVersion({ versions }: Ecosystem, stated: string, version: string): boolean {
-  return stated === version || versions.compare(stated, version) === 0;
 }
 
 /** Those that pass soonest first, those of which nobody knows last. */

@@ -266,6 +266,19 @@ Deno.test("what is not judged within four minutes is unknown", async () => {
   assert.deepEqual(it.asked(), []);
 });
 
+Deno.test("the four minutes end among the versions of one package, too", async () => {
+  await using it = await checkWorld();
+  const { deps } = it.proxy;
+  let now = deps.now();
+  const app = createApp({ ...deps, now: () => now += 1_000 });
+  const body = Array.from({ length: 300 }, (_, i) => `pkg:npm/left@1.0.${i}`).join("\n");
+  const response = await app(new Request("http://proxy.example/check", { method: "POST", body }));
+  const { entries } = await response.json();
+  const codes = Map.groupBy(entries, ({ code }: { code: string | null }) => code);
+  assert.deepEqual(new Set(codes.keys()), new Set([null, "not_found", "not_checked"]));
+  assert.deepEqual(it.asked(), ["/left"]);
+});
+
 Deno.test("files wait for each other in the order they came, and each is answered", async () => {
   await using it = await checkWorld();
   const sent = Array.from({ length: 12 }, (_, i) => `pkg:npm/left@${i % 2 + 1}.0.0`);
