@@ -16,6 +16,26 @@ export function* textLines(text: string): Generator<string> {
   }
 }
 
+/** What some readers end a line at, and others do not. */
+// deno-lint-ignore no-control-regex -- they are what is looked for
+const OTHER_END = /\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]/;
+
+/**
+ * Refuses a text whose lines are others for the tool that installs from it than
+ * for us: a comment could hide a release. Throws LockfileInvalid.
+ */
+export function refuseOtherEnds(text: string): void {
+  const at = text.search(OTHER_END);
+  if (at < 0) return;
+  let line = 1;
+  for (let i = text.indexOf("\n"); i >= 0 && i < at; i = text.indexOf("\n", i + 1)) line++;
+  const code = text.charCodeAt(at).toString(16).toUpperCase().padStart(4, "0");
+  throw new LockfileInvalid(
+    `It has U+${code}, at which some tools end a line: only LF and CRLF may`,
+    { line },
+  );
+}
+
 /**
  * Bounds what a parser of somebody else's will make of a text: each value takes
  * a line, a comma or a bracket. Throws LockfileInvalid.

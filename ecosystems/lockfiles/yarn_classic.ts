@@ -1,7 +1,7 @@
 /** yarn.lock of yarn 1: https://github.com/yarnpkg/yarn/blob/master/src/lockfile/parse.js. */
 import { Collector, type Locked, LockfileInvalid, shown } from "./locked.ts";
 import { addNpm, notRegistry, splitSpec } from "./npm_release.ts";
-import { textLines } from "./text_lines.ts";
+import { refuseOtherEnds, textLines } from "./text_lines.ts";
 
 const FORMAT = "yarn.lock 1";
 /** `key value`, each quoted where it needs to be. */
@@ -18,6 +18,7 @@ interface Block {
 
 /** Throws LockfileInvalid. */
 export function readYarnClassic(text: string): Locked {
+  refuseOtherEnds(text);
   const collector = new Collector();
   let block: Block | null = null;
   let number = 0;

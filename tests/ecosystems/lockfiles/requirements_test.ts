@@ -5,7 +5,7 @@ import { assertInvalid, lines, purls, read, skipped } from "./reading.ts";
 const REQUIREMENTS = `# Made by hand
 --index-url https://user:secret@pypi.example/simple
 -i https://pypi.example/simple
---no-binary :all:
+--no-binary :all: --pre --extra-index-url=https://more.example/simple
 
 Tea_Pot==1.0  # the pot
 leaf [hot,cold] == 2.0 ; python_version >= "3.8"
@@ -26,6 +26,7 @@ bare
 -rglued.txt
 -e git+https://user:secret@git.example/a/g.git#egg=g
 named @ https://files.example/named-1.0.whl
+glued[hot]@https://files.example/glued-1.0.whl
 https://files.example/u-1.0.whl
 ./local
 `;
@@ -58,6 +59,7 @@ Deno.test("pins are read, with hashes, markers, extras and lines that go on", as
     "glued.txt is another file of requirements, to be checked itself",
     "git.example/a/g.git is an editable install, of no registry",
     "named is from an address, of no registry (files.example/named-1.0.whl)",
+    "glued is from an address, of no registry (files.example/glued-1.0.whl)",
     "files.example/u-1.0.whl is from an address, of no registry (files.example/u-1.0.whl)",
     "./local is from an address, of no registry (./local)",
   ]);
@@ -88,5 +90,50 @@ Deno.test("a line that is none of pip's is refused", async () => {
       /requirements\.txt, line 2: .* is no requirement/,
       "requirements.txt",
     );
+  }
+});
+
+Deno.test("a line that ends for pip where it does not end here is refused", async () => {
+  for (const end of ["\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]) {
+    await assertInvalid(
+      `good==1.0\n# see the docs${end}evil==6.6.6\n`,
+      /requirements\.txt, line 2: It has U\+[0-9A-F]{4}, at which some tools end a line/,
+    );
+  }
+  assert.deepEqual(purls(await read("good==1.0 # a\r\n# b\r\n")), ["pkg:pypi/good@1.0"]);
+});
+
+Deno.test("a file that pip is told to read in another encoding is refused", async () => {
+  const hidden = "# +AAo-evil==6.6.6\ngood==1.0\n";
+  const heads = [
+    "# -*- coding: utf-7 -*-\n",
+    "\n# vim: fileencoding=latin-1\n",
+    "# coding: utf-7 coding: utf-8\n# coding: utf-8\n",
+  ];
+  for (const head of heads) {
+    await assertInvalid(
+      head + hidden,
+      /requirements\.txt, line [12]: pip would read it as "(?:utf-7|latin-1)"/,
+    );
+  }
+  for (const head of ["# coding: UTF-8\n", "\n\n# coding: utf-7\n"]) {
+    assert.deepEqual(purls(await read(head + hidden)), ["pkg:pypi/good@1.0"]);
+  }
+});
+
+Deno.test("options that could name other packages are none of those passed over", async () => {
+  const lines = [
+    "--requirem other.txt",
+    "--requirem=other.txt",
+    "--edi git+https://git.example/x.git",
+    "--pre -r other.txt",
+    "--index-url https://pypi.example/simple --constraint other.txt",
+    "-i https://pypi.example/simple other",
+    "--extra-index-url",
+    "--no-index=1",
+    "-q",
+  ];
+  for (const line of lines) {
+    await assertInvalid(`good==1.0\n${line}\n`, /line 2: .* has an option that is not known/);
   }
 });
