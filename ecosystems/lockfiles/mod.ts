@@ -25,22 +25,23 @@ export { type Locked, type LockedEntry, LockfileInvalid, type Skipped } from "./
 
 export const MAX_LOCKFILE_BYTES = 50_000_000;
 
+const LIST_OF_PURLS = "list of PURLs";
+
 const KNOWN =
   "package-lock.json, npm-shrinkwrap.json, pnpm-lock.yaml, yarn.lock, bun.lock, deno.lock, " +
   "requirements.txt with pins, uv.lock, poetry.lock, pdm.lock, pylock.toml, Pipfile.lock, " +
   "Cargo.lock, CycloneDX and SPDX as JSON, and lists of PURLs";
 
-/** A format whose document is one object. */
-interface Format {
+/** @template T of what its readers get: a text, or the object that it holds */
+interface Format<T> {
   readonly name: string;
-  /** How its files are called; for those that cannot be told by their content. */
+  /** How its files are called, where that says what they are. */
   readonly filename?: RegExp;
-  readonly is: (root: Members) => boolean;
-  readonly read: (root: Members) => Locked;
+  readonly is: (document: T) => boolean;
+  readonly read: (document: T) => Locked | Promise<Locked>;
 }
 
-/** The likelier is asked first; no document is two of them. */
-const JSON_FORMATS: readonly Format[] = [
+const JSON_FORMATS: readonly Format<Members>[] = [
   { name: "CycloneDX", is: isCycloneDx, read: readCycloneDx },
   { name: "SPDX", is: isSpdx, read: readSpdx },
   { name: "SPDX 3", is: isSpdx3, read: readSpdx3 },
@@ -60,16 +61,56 @@ const JSON_FORMATS: readonly Format[] = [
   { name: "deno.lock", filename: /^deno\.lock$/, is: isDenoLock, read: readDenoLock },
 ];
 
-const TOML_FORMATS: readonly Format[] = [
-  { name: "pylock.toml", filename: /^pylock\b.*\.toml$/, is: isPylock, read: readPylock },
+/** Those that have a `[[package]]` as Cargo.lock has, and more. */
+const LIKE_CARGO: readonly Format<Members>[] = [
   { name: "pdm.lock", filename: /^pdm\.lock$/, is: isPdmLock, read: readPdmLock },
   { name: "poetry.lock", filename: /^poetry\.lock$/, is: isPoetryLock, read: readPoetryLock },
   { name: "uv.lock", filename: /^uv\.lock$/, is: isUvLock, read: readUvLock },
-  { name: "Cargo.lock", filename: /^Cargo\.lock$/, is: isCargoLock, read: readCargoLock },
+];
+
+const TOML_FORMATS: readonly Format<Members>[] = [
+  { name: "pylock.toml", filename: /^pylock\b.*\.toml$/, is: isPylock, read: readPylock },
+  ...LIKE_CARGO,
+  {
+    name: "Cargo.lock",
+    filename: /^Cargo\.lock$/,
+    is: (root) => isCargoLock(root) && !LIKE_CARGO.some(({ is }) => is(root)),
+    read: readCargoLock,
+  },
+];
+
+/** Besides TOML and requirements.txt. */
+const TEXT_FORMATS: readonly Format<string>[] = [
+  {
+    name: LIST_OF_PURLS,
+    is: (text) => firstLine(text).startsWith("pkg:"),
+    read: readPurlLines,
+  },
+  {
+    name: "yarn.lock",
+    is: (text) => /^__metadata:/m.test(text),
+    read: async (text) => {
+      const [root] = await readYamlText(text);
+      return readYarnBerry(members(root, "It"));
+    },
+  },
+  {
+    name: "pnpm-lock.yaml",
+    filename: /^pnpm-lock\b.*\.yaml$/,
+    is: (text) => /^lockfileVersion:/m.test(text),
+    read: async (text) => readPnpmLock(await readYamlText(text)),
+  },
+  {
+    name: "yarn.lock",
+    filename: /^yarn\.lock$/,
+    is: (text) => /^# yarn lockfile v1\b/m.test(text),
+    read: readYarnClassic,
+  },
 ];
 
 /**
- * Tells the format by the content, then by the name. Throws LockfileInvalid.
+ * Tells the format by the content, then by the name; where the two differ, the
+ * tool that goes by the name would read something else. Throws LockfileInvalid.
  * @param hint filename, with folders or without
  */
 export async function readLockfile(
@@ -80,54 +121,82 @@ export async function readLockfile(
   const filename = (hint.filename ?? "").replace(/^.*[/\\]/s, "");
   const text = decode(bytes);
   refuseOthers(text);
-  if (isJson(text)) return inFormat("JSON", () => readJson(text, filename));
-  if (firstLine(text).startsWith("pkg:")) {
-    return inFormat("list of PURLs", () => readPurlLines(text));
-  }
-  if (/^__metadata:/m.test(text)) {
-    return await inFormat("yarn.lock", async () => {
-      const [root] = await readYamlText(text);
-      return readYarnBerry(members(root, "It"));
-    });
-  }
-  if (/^lockfileVersion:/m.test(text) || /^pnpm-lock\b.*\.yaml$/.test(filename)) {
-    return await inFormat("pnpm-lock.yaml", async () => readPnpmLock(await readYamlText(text)));
-  }
-  if (/^# yarn lockfile v1\b/m.test(text) || filename === "yarn.lock") {
-    return inFormat("yarn.lock", () => readYarnClassic(text));
-  }
+  if (isJson(text)) return await inFormat("JSON", () => readJson(text, filename));
+  const format = formatOf(text, TEXT_FORMATS, filename);
+  if (format !== undefined) return await readAs(format, text, filename);
   if (isToml(text) || TOML_FORMATS.some((format) => format.filename?.test(filename))) {
     return await inFormat(
       "TOML",
-      async () => byName(await readTomlText(text), TOML_FORMATS, filename),
+      async () => await readRoot(await readTomlText(text), TOML_FORMATS, filename),
     );
   }
   if (isRequirements(text) || /require.*\.(?:txt|in)$|^constraints.*\.txt$/.test(filename)) {
-    return inFormat("requirements.txt", () => readRequirements(text));
+    return await readAs(REQUIREMENTS, text, filename);
   }
   throw unknown();
 }
 
-function readJson(text: string, filename: string): Locked {
+const REQUIREMENTS: Format<string> = {
+  name: "requirements.txt",
+  is: isRequirements,
+  read: readRequirements,
+};
+
+function readJson(text: string, filename: string): Locked | Promise<Locked> {
   const root = readJsonText(text);
   if (Array.isArray(root)) {
-    return inFormat("list of PURLs", () => readPurlArray(root, linesOf(root)));
+    const read = (items: unknown[]) => readPurlArray(items, linesOf(items));
+    return readAs({ name: LIST_OF_PURLS, is: Array.isArray, read }, root, filename);
   }
   if (!isMembers(root)) throw unknown();
   // GitHub's API wraps its SBOM.
-  return byName(isMembers(root.sbom) ? root.sbom : root, JSON_FORMATS, filename);
+  const wraps = isMembers(root.sbom) && Object.keys(root).length === 1;
+  return readRoot(wraps ? members(root.sbom, "It") : root, JSON_FORMATS, filename);
 }
 
-function byName(root: Members, formats: readonly Format[], filename: string): Locked {
-  const format = formats.find(({ is }) => is(root)) ??
-    formats.find((format) => format.filename?.test(filename));
+function readRoot(
+  root: Members,
+  formats: readonly Format<Members>[],
+  filename: string,
+): Locked | Promise<Locked> {
+  const format = formatOf(root, formats, filename);
   if (format === undefined) throw unknown();
-  return inFormat(format.name, () => format.read(root));
+  return readAs(format, root, filename);
+}
+
+/** Throws LockfileInvalid where it is two at once: two tools could read two different lists in it. */
+function formatOf<T>(
+  document: T,
+  formats: readonly Format<T>[],
+  filename: string,
+): Format<T> | undefined {
+  const [found, other] = formats.filter(({ is }) => is(document));
+  if (other !== undefined) {
+    const { name } = found;
+    throw new LockfileInvalid(`It is ${name} and ${other.name} at once`, { format: name });
+  }
+  return found ?? formats.find((format) => format.filename?.test(filename));
+}
+
+/** Throws LockfileInvalid. */
+function readAs<T>(
+  { name, read }: Format<T>,
+  document: T,
+  filename: string,
+): Locked | Promise<Locked> {
+  const named = [...JSON_FORMATS, ...TOML_FORMATS, ...TEXT_FORMATS]
+    .find((format) => format.filename?.test(filename))?.name ?? name;
+  if (named !== name) {
+    throw new LockfileInvalid(`It is named as ${named}, but is ${name}`, { format: name });
+  }
+  return inFormat(name, () => read(document));
 }
 
 /** Puts what a fault is of, and where, before its message. */
-function inFormat<T>(format: string, read: () => T): T;
-function inFormat(format: string, read: () => unknown): unknown {
+function inFormat(
+  format: string,
+  read: () => Locked | Promise<Locked>,
+): Locked | Promise<Locked> {
   try {
     const result = read();
     return result instanceof Promise ? result.catch((error) => fail(format, error)) : result;

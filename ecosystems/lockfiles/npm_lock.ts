@@ -10,7 +10,8 @@ const MODULES = "node_modules/";
 
 /** Whether it is one: shrinkwraps before npm 5 have no version of their own. */
 export function isNpmLock(root: Members): boolean {
-  if ("lockfileVersion" in root) return !("workspaces" in root);
+  // bun.lock has the two, and no dependencies beside them.
+  if ("lockfileVersion" in root) return !("workspaces" in root) || "dependencies" in root;
   const { dependencies } = root;
   return isMembers(dependencies) &&
     Object.values(dependencies).some((of) => isMembers(of) && "version" in of);
@@ -20,8 +21,10 @@ export function isNpmLock(root: Members): boolean {
 export function readNpmLock(root: Members): Locked {
   const version = root.lockfileVersion ?? 1;
   const collector = new Collector();
+  const packages = table(root, "packages");
   switch (version) {
     case 1:
+      // Older npms read the tree whatever else there is, newer ones the packages.
       addTree(collector, root);
       break;
     case 2:
@@ -29,13 +32,13 @@ export function readNpmLock(root: Members): Locked {
       if (object(root, "packages") === undefined) {
         throw new LockfileInvalid(`It has no "packages"`);
       }
-      for (const [path, entry] of table(root, "packages")) addPath(collector, path, entry);
       break;
     default:
       throw new LockfileInvalid(
         `Its lockfileVersion is ${shown(JSON.stringify(version))}; known are 1, 2 and 3`,
       );
   }
+  for (const [path, entry] of packages) addPath(collector, path, entry);
   return collector.locked(`package-lock.json ${version}`);
 }
 

@@ -90,6 +90,11 @@ function scalar(yaml: Yaml, text: string, event: ScalarEvent): string | null {
 
 function key(value: unknown, { members }: { members: Members }, line: number): string {
   if (typeof value !== "string") throw new LockfileInvalid("A key is no string", { line });
+  if (value === "<<") {
+    throw new LockfileInvalid("It merges one object into another, which no lockfile does", {
+      line,
+    });
+  }
   if (value in members) {
     throw new LockfileInvalid(`${JSON.stringify(shown(value))} is there twice`, { line });
   }

@@ -24,6 +24,11 @@ export function readYarnBerry(root: Members): Locked {
     if (resolution === undefined) {
       throw new LockfileInvalid(`${JSON.stringify(shown(key))} has no resolution`, { line });
     }
+    if ("resolved" in entry) {
+      throw new LockfileInvalid(`${JSON.stringify(shown(key))} is an entry of yarn 1, too`, {
+        line,
+      });
+    }
     addLocator(collector, resolution, {
       line,
       integrity: text(entry, "checksum"),

@@ -147,6 +147,42 @@ Deno.test("files that are nearly right are refused with a better word", async ()
   assert.equal(error.line, 2);
 });
 
+Deno.test("what two tools would read as two formats is refused", async () => {
+  const evil = { "node_modules/evil": { version: "6.6.6" } };
+  const npm = { lockfileVersion: 3, packages: evil };
+  const json = [
+    [{ bomFormat: "CycloneDX", ...npm }, /It is CycloneDX and package-lock\.json at once/],
+    [{ spdxVersion: "SPDX-2.3", ...npm }, /It is SPDX and package-lock\.json at once/],
+    [{ _meta: { "pipfile-spec": 6 }, ...npm }, /package-lock\.json and Pipfile\.lock at once/],
+    [
+      { lockfileVersion: 1, workspaces: {}, dependencies: { evil: { version: "6.6.6" } } },
+      /It is bun\.lock and package-lock\.json at once/,
+    ],
+  ] as const;
+  for (const [document, message] of json) await assertInvalid(JSON.stringify(document), message);
+  const sbom = { bomFormat: "CycloneDX", components: [] };
+  assert.equal((await read(JSON.stringify({ sbom, ...npm }))).entries.length, 1);
+  const cargo = '[[package]]\nname = "evil"\nversion = "6.6.6"\n';
+  await assertInvalid(`lock-version = "1.0"\n${cargo}`, /pylock\.toml and Cargo\.lock at once/);
+  const text = '# yarn lockfile v1\n\nlockfileVersion:\n  version "6.6.6"\n';
+  await assertInvalid(text, /It is pnpm-lock\.yaml and yarn\.lock at once/);
+});
+
+Deno.test("what is not what its name says is refused", async () => {
+  const wrong = [
+    ["package-lock.json", "CycloneDX", '{"bomFormat": "CycloneDX", "components": []}'],
+    ["bun.lock", "list of PURLs", '["pkg:npm/a@1"]'],
+    ["app/Cargo.lock", "pdm.lock", '[metadata]\nlock_version = "4"\n'],
+    ["pnpm-lock.yaml", "list of PURLs", "pkg:npm/a@1\n"],
+    ["app\\yarn.lock", "pnpm-lock.yaml", "lockfileVersion: 9\n"],
+    ["Pipfile.lock", "requirements.txt", "a==1\n"],
+  ];
+  for (const [filename, is, text] of wrong) {
+    const message = new RegExp(`^It is named as [\\w.-]+, but is ${is}$`);
+    assert.equal((await assertInvalid(text, message, filename)).format, is);
+  }
+});
+
 Deno.test("files over the bounds are refused", async () => {
   await assertInvalid(new Uint8Array(MAX_LOCKFILE_BYTES + 1), /^The file is over 50 MB$/);
   const many = Array.from({ length: 200_001 }, (_, i) => `a==${i}\n`).join("");

@@ -130,6 +130,17 @@ Deno.test("version 1 and older shrinkwraps are trees", async () => {
   }
 });
 
+Deno.test("packages are read whatever version the file says it has, as npm does", async () => {
+  const dependencies = { a: { version: "1.0.0" } };
+  const packages = { "node_modules/evil": { version: "6.6.6" } };
+  for (const head of [{ lockfileVersion: 1 }, {}]) {
+    const locked = await read(JSON.stringify({ ...head, dependencies, packages }));
+    assert.deepEqual(purls(locked), ["pkg:npm/a@1.0.0", "pkg:npm/evil@6.6.6"]);
+  }
+  const alone = JSON.stringify({ lockfileVersion: 1, packages });
+  assert.deepEqual(purls(await read(alone)), ["pkg:npm/evil@6.6.6"]);
+});
+
 Deno.test("a name that is a member of every object is a name as any other", async () => {
   const text = lock({}).replace(
     '"packages": {}',

@@ -167,3 +167,11 @@ Deno.test("pnpm's unknown versions and YAML's traps are refused", async () => {
   await assertInvalid(deep, /^Cannot read it as pnpm-lock\.yaml, line 2: nesting exceeded/);
   await assertInvalid("lockfileVersion: '9.0'\na: 1\na: 2\n", /line 3: "a" is there twice/);
 });
+
+Deno.test("keys that are merged into others are refused", async () => {
+  const packages = "  packages:\n    evil@6.6.6:\n      resolution: {integrity: sha512-aaaa}\n";
+  for (const key of ["<<", '"<<"']) {
+    const text = `lockfileVersion: '9.0'\n\n${key}:\n${packages}`;
+    await assertInvalid(text, /pnpm-lock\.yaml, line 3: It merges one object into another/);
+  }
+});

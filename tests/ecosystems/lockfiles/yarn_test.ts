@@ -172,6 +172,8 @@ Deno.test("entries of yarn 4 that say too little are refused", async () => {
     `${head}"a@npm:1":\n  version: 1.0.0\n`,
     /line 3: "a@npm:1" has no resolution/,
   );
+  const classic = '"a@1":\n  version: 1.0.0\n  resolution: "a@npm:1.0.0"\n  resolved: x\n';
+  await assertInvalid(head + classic, /line 3: "a@1" is an entry of yarn 1, too/);
   const patch = (inner: string) =>
     `${head}"a@patch:x":\n  resolution: "a@patch:${inner}#~/x.patch"\n`;
   await assertInvalid(patch("a"), /line 3: .* is unexpected/);
