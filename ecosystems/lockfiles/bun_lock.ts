@@ -4,6 +4,9 @@ import { isMembers, lineOf, linesOf, type Members, object } from "./members.ts";
 import { BUNDLED } from "./npm_lock.ts";
 import { addNpm, notRegistry, splitSpec } from "./npm_release.ts";
 
+/** The path of what is below no other package: what the project bundles is downloaded as any other. */
+const TOP = /^(?:@[^/]+\/)?[^/]+$/;
+
 export function isBunLock(root: Members): boolean {
   return "lockfileVersion" in root && "workspaces" in root;
 }
@@ -45,7 +48,9 @@ function addPackage(collector: Collector, path: string, entry: readonly unknown[
     return collector.skip(name, `is from no registry (${shown(version)})`);
   }
   const details = entry.find(isMembers);
-  if (details?.bundled === true) return collector.skip(`${name}@${version}`, BUNDLED);
+  if (details?.bundled === true && !TOP.test(path)) {
+    return collector.skip(`${name}@${version}`, BUNDLED);
+  }
   const last = entry[entry.length - 1];
   addNpm(collector, {
     name,

@@ -25,7 +25,7 @@ export function readNpmLock(root: Members): Locked {
   switch (version) {
     case 1:
       // Older npms read the tree whatever else there is, newer ones the packages.
-      addTree(collector, root);
+      addTree(collector, root, { bundled: false });
       break;
     case 2:
     case 3:
@@ -38,11 +38,29 @@ export function readNpmLock(root: Members): Locked {
         `Its lockfileVersion is ${shown(JSON.stringify(version))}; known are 1, 2 and 3`,
       );
   }
-  for (const [path, entry] of packages) addPath(collector, path, entry);
+  const bundling = new Set<string>();
+  for (const [path, entry] of packages) {
+    const bundled = bundling.has(path.slice(0, Math.max(0, path.lastIndexOf(`/${MODULES}`))));
+    // npm writes a package before those below it.
+    if (bundled || bundles(path, entry)) bundling.add(path);
+    addPath(collector, path, { entry, bundled });
+  }
   return collector.locked(`package-lock.json ${version}`);
 }
 
-function addPath(collector: Collector, path: string, entry: Members): void {
+/** Whether a dependency brings others in its tarball; what the project bundles is downloaded as any other. */
+function bundles(path: string, entry: Members): boolean {
+  const names = entry.bundleDependencies;
+  return path.includes(MODULES) && Array.isArray(names) && names.length > 0;
+}
+
+interface Placed {
+  readonly entry: Members;
+  /** Whether it is below a package that may bundle it. */
+  readonly bundled: boolean;
+}
+
+function addPath(collector: Collector, path: string, { entry, bundled }: Placed): void {
   // The project itself.
   if (path === "") return;
   const start = path.lastIndexOf(MODULES);
@@ -52,34 +70,40 @@ function addPath(collector: Collector, path: string, entry: Members): void {
   if (start < 0) return collector.skip(name, `is a workspace of the project (${shown(path)})`);
   const version = text(entry, "version");
   if (version === undefined) return collector.skip(name, "has no version");
-  if (entry.inBundle === true && address === undefined) {
+  const integrity = text(entry, "integrity");
+  if (bundled && entry.inBundle === true && address === undefined && integrity === undefined) {
     return collector.skip(`${name}@${version}`, BUNDLED);
   }
-  const integrity = text(entry, "integrity");
   addNpm(collector, { name, version, address, line: lineOf(entry), integrity });
 }
 
-/** Its bytes are part of the tarball that bundles it, whatever the registry has of that name. */
+/**
+ * Its bytes are part of the tarball that bundles it, whatever the registry has
+ * of that name. Clients download what is only said to be bundled.
+ */
 export const BUNDLED = "comes inside the package that bundles it";
 
-function addTree(collector: Collector, of: Members): void {
+function addTree(collector: Collector, of: Members, { bundled }: { bundled: boolean }): void {
   for (const [name, entry] of table(of, "dependencies")) {
-    addDependency(collector, name, entry);
-    addTree(collector, entry);
+    addDependency(collector, name, { entry, bundled });
+    // Version 1 does not say which package bundles.
+    addTree(collector, entry, { bundled: true });
   }
 }
 
-function addDependency(collector: Collector, alias: string, entry: Members): void {
+function addDependency(collector: Collector, alias: string, { entry, bundled }: Placed): void {
   const stated = text(entry, "version");
   if (stated === undefined) return collector.skip(alias, "has no version");
   const elsewhere = notRegistry(stated);
   if (elsewhere !== null) return collector.skip(alias, elsewhere);
-  if (entry.bundled === true && entry.resolved === undefined) {
+  const integrity = text(entry, "integrity");
+  if (
+    bundled && entry.bundled === true && entry.resolved === undefined && integrity === undefined
+  ) {
     return collector.skip(`${alias}@${stated}`, BUNDLED);
   }
   const [name, version] = splitSpec(stated.replace(/^npm:/, "")) ?? [alias, stated];
   const line = lineOf(entry);
-  const integrity = text(entry, "integrity");
   // A tarball's address stands in place of its version.
   const address = /^https?:/i.test(stated) ? stated : text(entry, "resolved");
   if (address === stated) {

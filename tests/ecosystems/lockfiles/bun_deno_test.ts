@@ -53,6 +53,15 @@ Deno.test("bun.lock is read", async () => {
   ]);
 });
 
+Deno.test("what is said to be bundled at the top of a bun.lock is downloaded, so it is read", async () => {
+  const packages = {
+    evil: ["evil@6.6.6", "", { bundled: true }],
+    "@a/b": ["@a/b@1.0.0", "", { bundled: true }],
+  };
+  const locked = await read(JSON.stringify({ lockfileVersion: 1, workspaces: {}, packages }));
+  assert.deepEqual(purls(locked), ["pkg:npm/%40a/b@1.0.0", "pkg:npm/evil@6.6.6"]);
+});
+
 Deno.test("a broken bun.lock and a binary one are refused", async () => {
   const head = '{"lockfileVersion": 1, "workspaces": {}, "packages": ';
   await assertInvalid(`${head}{"a": {}}}`, /bun\.lock, line 1: "a" is no list/);

@@ -56,12 +56,14 @@ Deno.test("what comes from no registry is named with its reason", async () => {
     "node_modules/y": { version: "1.0.0", resolved: "git+ssh://git@github.com/a/y.git#abc" },
     "node_modules/z": { version: "1.0.0", resolved: "file:z-1.0.0.tgz" },
     "node_modules/u": { version: "1.0.0", resolved: "https://user:secret@files.example/u.tgz?k=1" },
+    "node_modules/npm": { version: "1.0.0", bundleDependencies: ["b"] },
     "node_modules/npm/node_modules/b": { version: "1.0.0", inBundle: true },
+    "node_modules/npm/node_modules/b/node_modules/c": { version: "1.0.0", inBundle: true },
     "node_modules/none": {},
     "node_modules/two words": { version: "1.0.0" },
     "node_modules/odd": { version: "not a version" },
   }));
-  assert.deepEqual(locked.entries, []);
+  assert.deepEqual(purls(locked), ["pkg:npm/npm@1.0.0"]);
   assert.deepEqual(skipped(locked), [
     "packages/x is a workspace of the project (packages/x)",
     "x is a link (packages/x)",
@@ -69,10 +71,39 @@ Deno.test("what comes from no registry is named with its reason", async () => {
     "z@1.0.0 is a file of the project (z-1.0.0.tgz)",
     "u@1.0.0 is from an address that is no registry's (files.example/u.tgz)",
     "b@1.0.0 comes inside the package that bundles it",
+    "c@1.0.0 comes inside the package that bundles it",
     "none has no version",
     "two words cannot be the name of a package in npm",
     "odd has no version but not a version",
   ]);
+});
+
+Deno.test("what is said to be bundled, but is downloaded, is read as any other", async () => {
+  const evil = { version: "6.6.6", inBundle: true };
+  const bundler = { version: "1.0.0", bundleDependencies: ["evil"] };
+  const outer = { version: "1.0.0" };
+  const samples: Record<string, unknown>[] = [
+    { "": { bundleDependencies: ["evil"] }, "node_modules/evil": evil },
+    { "packages/x": bundler, "packages/x/node_modules/evil": evil },
+    { "node_modules/outer": outer, "node_modules/outer/node_modules/evil": evil },
+    {
+      "node_modules/outer": bundler,
+      "node_modules/outer/node_modules/evil": { ...evil, integrity: "sha512-aaaa" },
+    },
+  ];
+  for (const packages of samples) {
+    assert.ok(purls(await read(lock(packages))).includes("pkg:npm/evil@6.6.6"));
+  }
+  const bundled = { version: "6.6.6", bundled: true };
+  for (
+    const dependencies of [
+      { evil: bundled },
+      { a: { version: "1.0.0", dependencies: { evil: { ...bundled, integrity: "sha1-aaaa" } } } },
+    ]
+  ) {
+    const locked = await read(JSON.stringify({ lockfileVersion: 1, dependencies }));
+    assert.ok(purls(locked).includes("pkg:npm/evil@6.6.6"));
+  }
 });
 
 Deno.test("registries with addresses of another shape are registries", async () => {
