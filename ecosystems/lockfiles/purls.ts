@@ -65,10 +65,17 @@ function parse(purl: string, line: number | null): ReturnType<typeof parsePurl> 
   }
 }
 
-/** Qualifiers that say that another place than a registry serves it. */
+/** `…@<hash>` or `…#<hash>`. */
+const COMMIT = /[@#](?:commit=)?[0-9a-f]{7,64}(?:[#&]|$)/i;
+
+/**
+ * Whether it says that its bytes are a commit's. A bare `vcs_url` is no more than
+ * where a registry's package is worked on.
+ */
 function origin(text: string): string | null {
   const query = /\?([^#]*)/.exec(text)?.[1];
   if (query === undefined) return null;
   const repository = new URLSearchParams(query).get("vcs_url");
-  return repository === null ? null : `is from a repository (${shownAddress(repository)})`;
+  if (repository === null || !COMMIT.test(repository)) return null;
+  return `is from a repository (${shownAddress(repository)})`;
 }

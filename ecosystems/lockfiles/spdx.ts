@@ -26,15 +26,17 @@ export function readSpdx(root: Members): Locked {
     );
   }
   const collector = new Collector();
-  const about = described(root);
-  for (const entry of objects(root, "packages")) {
+  const packages = objects(root, "packages");
+  const about = theOne(packages, described(root), (of) => text(of, "SPDXID"));
+  for (const entry of packages) {
     const name = text(entry, "name") ?? "";
-    if (about.has(text(entry, "SPDXID") ?? "")) {
+    if (entry === about) {
       collector.skip(name, ABOUT);
       continue;
     }
     const purls = objects(entry, "externalRefs")
-      .filter((reference) => text(reference, "referenceType") === "purl")
+      // Some write the type's whole address: http://spdx.org/rdf/references/purl.
+      .filter((reference) => /(?:^|\/)purl$/.test(text(reference, "referenceType") ?? ""))
       .flatMap((reference) => text(reference, "referenceLocator") ?? []);
     const integrity = objects(entry, "checksums").map(checksum).join(" ");
     addAll(collector, { name, purls, line: lineOf(entry), integrity });
@@ -51,6 +53,16 @@ function described(root: Members): ReadonlySet<unknown> {
   ]);
 }
 
+/** The package that a document is about; none where it describes several, as a list of packages does. */
+function theOne(
+  packages: readonly Members[],
+  described: ReadonlySet<unknown>,
+  idOf: (of: Members) => string | undefined,
+): Members | undefined {
+  const [one, ...others] = packages.filter((of) => described.has(idOf(of)));
+  return others.length === 0 ? one : undefined;
+}
+
 function checksum(of: Members): string {
   return `${(text(of, "algorithm") ?? "").toLowerCase()}:${text(of, "checksumValue") ?? ""}`;
 }
@@ -59,14 +71,15 @@ function checksum(of: Members): string {
 export function readSpdx3(root: Members): Locked {
   const collector = new Collector();
   const graph = objects(root, "@graph");
-  const about = new Set(
+  const roots = new Set(
     graph.filter((of) => typeOf(of) === "SpdxDocument" || typeOf(of) === "Sbom")
       .flatMap((of) => list(of, "rootElement") ?? []),
   );
-  for (const element of graph) {
-    if (typeOf(element) !== "Package") continue;
+  const packages = graph.filter((of) => typeOf(of) === "Package");
+  const about = theOne(packages, roots, (of) => text(of, "spdxId") ?? text(of, "@id"));
+  for (const element of packages) {
     const name = text(element, "name") ?? "";
-    if (about.has(text(element, "spdxId") ?? text(element, "@id"))) {
+    if (element === about) {
       collector.skip(name, ABOUT);
       continue;
     }

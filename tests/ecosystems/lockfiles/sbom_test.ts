@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { assertInvalid, lines, purls, read, skipped } from "./reading.ts";
 
+const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const json = (value: unknown) => JSON.stringify(value, null, 2);
 
 Deno.test("CycloneDX is read, components in components too", async () => {
@@ -28,7 +29,11 @@ Deno.test("CycloneDX is read, components in components too", async () => {
       },
       { type: "library", name: "go", purl: "pkg:golang/github.com/a/b@v1.2.3?type=module#x/y" },
       { type: "library", name: "odd go", purl: "pkg:golang/github.com/a/%zz@v1" },
-      { type: "library", name: "g", purl: "pkg:npm/g@1.0.0?vcs_url=git%2Bhttps://git.example/a/g" },
+      {
+        type: "library",
+        name: "g",
+        purl: `pkg:npm/g@1.0.0?vcs_url=git%2Bhttps://git.example/a/g%40${COMMIT}`,
+      },
       { type: "library", name: "none", purl: "pkg:npm/none" },
       { type: "file", group: "x", name: "readme" },
     ],
@@ -47,7 +52,7 @@ Deno.test("CycloneDX is read, components in components too", async () => {
   assert.equal(lines(locked)["pkg:npm/%40a/b@1.0.0"], 19);
   assert.deepEqual(skipped(locked), [
     "pkg:golang/github.com/a/%zz@v1 has a PURL that cannot be read",
-    "g is from a repository (git.example/a/g)",
+    `g is from a repository (git.example/a/g@${COMMIT})`,
     "none has no version",
     "x/readme has no PURL (file)",
   ]);
@@ -100,6 +105,49 @@ Deno.test("SPDX 2 is read, with or without what GitHub's API puts around it", as
     "pkg:github/a/app@main",
   ]);
   await assertInvalid(json({ ...document, spdxVersion: "SPDX-9" }), /"SPDX-9"; known are 2\.x/);
+});
+
+Deno.test("a registry's package is read although its PURL names where it is worked on", async () => {
+  const repository = "git%2Bhttps://git.example/a/g";
+  for (const url of [repository, `${repository}%23main`, `${repository}.git`, ""]) {
+    const locked = await read(`pkg:npm/g@1.0.0?vcs_url=${url}`);
+    assert.deepEqual(purls(locked), ["pkg:npm/g@1.0.0"]);
+  }
+  for (const url of [`${repository}%23${COMMIT}`, `${repository}%40${COMMIT}%23sub/folder`]) {
+    const locked = await read(`pkg:npm/g@1.0.0?vcs_url=${url}`);
+    assert.deepEqual(purls(locked), []);
+    assert.match(skipped(locked)[0], /^g is from a repository/);
+  }
+});
+
+Deno.test("SPDX passes over the one package that it is about, and reads them where it is about several", async () => {
+  const packages = ["a", "b"].map((name) => ({
+    SPDXID: name,
+    name,
+    externalRefs: [{
+      referenceType: "http://spdx.org/rdf/references/purl",
+      referenceLocator: `pkg:npm/${name}@1.0.0`,
+    }],
+  }));
+  const about = async (...documentDescribes: string[]) =>
+    purls(await read(json({ spdxVersion: "SPDX-2.3", documentDescribes, packages })));
+  assert.deepEqual(await about("a"), ["pkg:npm/b@1.0.0"]);
+  assert.deepEqual(await about("a", "b"), ["pkg:npm/a@1.0.0", "pkg:npm/b@1.0.0"]);
+  const newer = (...rootElement: string[]) =>
+    json({
+      "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
+      "@graph": [
+        { type: "SpdxDocument", spdxId: "doc", rootElement },
+        ...["a", "b"].map((name) => ({
+          type: "software_Package",
+          spdxId: name,
+          name,
+          software_packageUrl: `pkg:npm/${name}@1.0.0`,
+        })),
+      ],
+    });
+  assert.deepEqual(purls(await read(newer("a"))), ["pkg:npm/b@1.0.0"]);
+  assert.deepEqual(purls(await read(newer("a", "b"))), ["pkg:npm/a@1.0.0", "pkg:npm/b@1.0.0"]);
 });
 
 Deno.test("SPDX 3 is read", async () => {
