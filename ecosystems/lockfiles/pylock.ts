@@ -18,13 +18,28 @@ export function readPylock(root: Members): Locked {
       continue;
     }
     const sdist = object(entry, "sdist");
-    const files = [...sdist === undefined ? [] : [sdist], ...list(entry, "wheels") ?? []];
-    const hashes = files.filter(isMembers)
+    const wheels = (list(entry, "wheels") ?? []).filter(isMembers);
+    const files = [...sdist === undefined ? [] : [sdist], ...wheels];
+    const hashes = files
       .flatMap((file) => text(object(file, "hashes") ?? {}, "sha256") ?? [])
       .map((sha256) => `sha256:${sha256}`);
-    addPython(collector, { name, version: text(entry, "version"), line, hashes });
+    for (const version of versionsOf(entry, files)) {
+      addPython(collector, { name, version, line, hashes });
+    }
   }
   return collector.locked(`pylock.toml ${word(root, "lock-version")}`);
+}
+
+/** Where it states none, installers go by its files; undefined: one of those does not say. */
+function versionsOf(entry: Members, files: readonly Members[]): Iterable<string | undefined> {
+  const stated = text(entry, "version");
+  return stated !== undefined || files.length === 0 ? [stated] : new Set(files.map(wheelVersion));
+}
+
+function wheelVersion(file: Members): string | undefined {
+  const address = text(file, "url") ?? text(file, "path") ?? "";
+  const filename = text(file, "name") ?? address.replace(/[?#].*$/s, "").replace(/^.*[/\\]/s, "");
+  return /^[^-]+-([^-]+)-.*\.whl$/s.exec(filename)?.[1].replace(/%2b/gi, "+");
 }
 
 function fromElsewhere(entry: Members): string | null {

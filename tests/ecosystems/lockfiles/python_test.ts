@@ -238,6 +238,30 @@ archive = {url = "https://files.example/u.whl", hashes = {sha256 = "aaaa"}}
   ]);
 });
 
+Deno.test("a package of pylock.toml without a version is of those that its wheels name", async () => {
+  const wheels = (...lines: string[]) =>
+    lines.map((line) => `[[packages.wheels]]\n${line}\n`).join("");
+  const locked = await read(`lock-version = "1.0"
+[[packages]]
+name = "evil"
+${
+    wheels(
+      'url = "https://files.example/evil-6.6.6-py3-none-any.whl#sha256=aaaa"',
+      'path = "wheels/evil-6.6.6-1-cp313-cp313-linux_x86_64.whl"',
+      'name = "evil-6.6.7%2Bcpu-py3-none-any.whl"',
+    )
+  }
+[[packages]]
+name = "source"
+sdist = {url = "https://files.example/source-1.0.tar.gz"}
+
+[[packages]]
+name = "none"
+`);
+  assert.deepEqual(purls(locked), ["pkg:pypi/evil@6.6.6", "pkg:pypi/evil@6.6.7+cpu"]);
+  assert.deepEqual(skipped(locked), ["source has no version", "none has no version"]);
+});
+
 Deno.test("Pipfile.lock is read, every group of it", async () => {
   const locked = await read(JSON.stringify(
     {
