@@ -1,10 +1,10 @@
 /** The verdicts on what a lockfile names, by the same indexes and the same judgement as downloads. */
 import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
 import { loadWith } from "../ecosystems/indexes.ts";
-import type { LockedEntry } from "../ecosystems/lockfiles/mod.ts";
+import { type LockedEntry, statedDigests } from "../ecosystems/lockfiles/mod.ts";
 import { instant } from "../ecosystems/refusal.ts";
 import { pauser } from "../policy/pauser.ts";
-import type { Action, Policy, Verdict } from "../policy/types.ts";
+import type { Action, Policy, ReleaseFile, Verdict } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { problemOf } from "./errors.ts";
 import { type Client, whyAddress } from "./exchange.ts";
@@ -148,11 +148,12 @@ async function checkGroup(
     }
     const judgement = await judgeIndex(deps, { kept, policy, client });
     const find = finderOf(kept.value);
-    return ({ version }) => {
-      const own = find(version).map((position) => judgement.verdicts[position]);
-      return own.length > 0
-        ? versionOutcome(own)
-        : unknown("not_found", `${ecosystem.title} has no such version`);
+    return ({ version, integrity = "" }) => {
+      const own = find(version);
+      if (own.length === 0) return unknown("not_found", `${ecosystem.title} has no such version`);
+      const files = own.flatMap((position) => kept.value.releases[position].files);
+      return otherBytes(integrity, files) ??
+        versionOutcome(own.map((position) => judgement.verdicts[position]));
     };
   } catch (error) {
     const failure = failureOf(deps, error);
@@ -180,6 +181,24 @@ function versionOutcome(own: readonly Verdict[]): Outcome {
     return { ...outcomeOf(last), verdict: "warn", reason };
   }
   return outcomeOf(own.find(({ action }) => action === "warn") ?? own[0]);
+}
+
+/**
+ * Withheld where the file's digest is not the index's: its client would install
+ * something that nobody has judged, from wherever the file says. Null: it is, or
+ * nothing can be compared. Hosts prove nothing, since lockfiles name those of
+ * mirrors and of proxies, too.
+ */
+function otherBytes(integrity: string, files: readonly ReleaseFile[]): Outcome | null {
+  const stated = statedDigests(integrity);
+  const [algorithm, ...others] = new Set(files.map(({ digest }) => digest?.algorithm));
+  if (stated.length === 0 || algorithm === undefined || others.length > 0) return null;
+  const known = new Set(files.map(({ digest }) => digest?.hex));
+  const other = stated.find((one) => one.algorithm === algorithm && !known.has(one.hex));
+  if (other === undefined) return null;
+  const reason = `${other.algorithm} ${other.hex.slice(0, 16)}... is the digest of no file that ` +
+    "the registry has of this version: the bytes are others, from elsewhere";
+  return { verdict: "deny", code: "integrity_mismatch", reason, until: null };
 }
 
 /** Those that pass soonest first, those of which nobody knows last. */

@@ -77,6 +77,8 @@ const SCHEME_BY_TYPE = new Map([...SCHEMES.values()].map((scheme) => [scheme.pur
 /** Gathers entries: checks and normalises names, merges what is named twice. */
 export class Collector {
   readonly #entries = new Map<string, LockedEntry>();
+  /** All that is stated of an entry: one that is named again may be other bytes there. */
+  readonly #integrity = new Map<string, Set<string>>();
   readonly #skipped = new Map<string, Skipped>();
 
   add({ type, name, version, line = null, integrity, source }: Found): void {
@@ -88,13 +90,7 @@ export class Collector {
     if (!VERSION.test(version)) return this.skip(name, `has no version but ${shown(version)}`);
     const ecosystem = scheme?.ecosystem ?? type;
     const key = `${type} ${normal} ${version}`;
-    const earlier = this.#entries.get(key);
-    if (earlier !== undefined) {
-      if (earlier.integrity === undefined && integrity !== undefined) {
-        this.#entries.set(key, { ...earlier, integrity });
-      }
-      return;
-    }
+    if (this.#entries.has(key)) return this.#state(key, integrity);
     this.#bound();
     const asked = ecosystem === "cargo" ? name : normal;
     const named = written(type, asked, version);
@@ -105,9 +101,9 @@ export class Collector {
       version,
       purl: named,
       location: line === null ? null : { line },
-      ...integrity === undefined || integrity === "" ? {} : { integrity },
       ...source === undefined ? {} : { source },
     });
+    this.#state(key, integrity);
   }
 
   /** @param reason follows the name */
@@ -118,7 +114,18 @@ export class Collector {
   }
 
   locked(format: string): Locked {
-    return { format, entries: [...this.#entries.values()], skipped: [...this.#skipped.values()] };
+    const entries = [...this.#entries].map(([key, entry]) => {
+      const stated = this.#integrity.get(key);
+      return stated === undefined ? entry : { ...entry, integrity: [...stated].join(" ") };
+    });
+    return { format, entries, skipped: [...this.#skipped.values()] };
+  }
+
+  #state(key: string, integrity: string | undefined): void {
+    if (integrity === undefined || integrity === "") return;
+    const stated = this.#integrity.get(key);
+    if (stated === undefined) this.#integrity.set(key, new Set([integrity]));
+    else stated.add(integrity);
   }
 
   #bound(): void {

@@ -21,6 +21,7 @@ import { readYamlText } from "./yaml_text.ts";
 import { readYarnBerry } from "./yarn_berry.ts";
 import { readYarnClassic } from "./yarn_classic.ts";
 
+export { statedDigests } from "./digests.ts";
 export { type Locked, type LockedEntry, LockfileInvalid, type Skipped } from "./locked.ts";
 
 export const MAX_LOCKFILE_BYTES = 50_000_000;
