@@ -59,6 +59,5 @@ function addPackage(collector: Collector, path: string, entry: readonly unknown[
     address: /\.tgz(?:[?#]|$)/.test(address) ? address : undefined,
     line,
     integrity: entry.length > 2 && typeof last === "string" ? last : undefined,
-    source: "registry",
   });
 }

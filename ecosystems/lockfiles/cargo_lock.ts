@@ -39,7 +39,6 @@ export function readCargoLock(root: Members): Locked {
       version: exact,
       line: lineOf(entry),
       integrity: checksum === undefined ? undefined : `sha256:${checksum}`,
-      source: "registry",
     });
   }
   return collector.locked(`Cargo.lock ${version}`);

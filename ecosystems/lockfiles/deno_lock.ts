@@ -31,7 +31,7 @@ export function readDenoLock(root: Members): Locked {
     const [name, exact] = split(key, entry);
     const integrity = text(entry, "integrity");
     const line = lineOf(entry);
-    collector.add({ type: "jsr", name, version: exact, line, integrity, source: "registry" });
+    collector.add({ type: "jsr", name, version: exact, line, integrity });
   }
   for (const address of Object.keys(object(root, "remote") ?? {})) {
     collector.skip(shownAddress(address), "is an address, of no registry");
@@ -48,7 +48,6 @@ function addNpmPackage(collector: Collector, key: string, entry: Members): void 
     address: text(entry, "tarball"),
     line: lineOf(entry),
     integrity: text(entry, "integrity"),
-    source: "registry",
   });
 }
 

@@ -27,8 +27,6 @@ export interface LockedEntry {
   readonly location: { readonly line: number } | null;
   /** Digests as the file writes them (`sha512-…`, `sha256:…`). */
   readonly integrity?: string;
-  /** Given where the file says that a registry serves it. */
-  readonly source?: "registry";
 }
 
 export interface Skipped {
@@ -65,7 +63,6 @@ export interface Found {
   readonly version: string;
   readonly line?: number | null;
   readonly integrity?: string;
-  readonly source?: "registry";
 }
 
 /** More than any project has; a file of a few bytes an entry would fill the memory. */
@@ -81,7 +78,7 @@ export class Collector {
   readonly #integrity = new Map<string, Set<string>>();
   readonly #skipped = new Map<string, Skipped>();
 
-  add({ type, name, version, line = null, integrity, source }: Found): void {
+  add({ type, name, version, line = null, integrity }: Found): void {
     const scheme = SCHEME_BY_TYPE.get(type);
     const normal = scheme === undefined ? name : scheme.normalizeName(name);
     if (normal === null || !TYPE.test(type) || name === "") {
@@ -101,7 +98,6 @@ export class Collector {
       version,
       purl: named,
       location: line === null ? null : { line },
-      ...source === undefined ? {} : { source },
     });
     this.#state(key, integrity);
   }

@@ -9,7 +9,6 @@ export interface NpmRelease {
   readonly address?: string;
   readonly line: number | null;
   readonly integrity?: string;
-  readonly source?: "registry";
 }
 
 /**
@@ -25,14 +24,14 @@ export function addNpm(collector: Collector, release: NpmRelease): void {
   if (elsewhere !== null) return collector.skip(label, elsewhere);
   if (!/^https?:/i.test(address)) {
     if (version === undefined) return collector.skip(name, "has no version");
-    return collector.add({ type: "npm", name, version, line, integrity, source: release.source });
+    return collector.add({ type: "npm", name, version, line, integrity });
   }
   const served = servedBy(address, { name, version });
   if (served === null) {
     const place = shownAddress(address);
     return collector.skip(label, `is from an address that is no registry's (${place})`);
   }
-  const found = { type: "npm", line, integrity, source: "registry" } as const;
+  const found = { type: "npm", line, integrity } as const;
   const differs = served.name !== name || served.version !== version;
   if (version !== undefined) collector.add({ ...found, name, version });
   if (version === undefined || differs) collector.add({ ...found, ...served });

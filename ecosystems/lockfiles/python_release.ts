@@ -14,7 +14,7 @@ export function addPython(collector: Collector, release: PythonRelease): void {
   const { name, version, line, hashes = [] } = release;
   if (version === undefined) return collector.skip(name, "has no version");
   const integrity = [...new Set(hashes)].join(" ");
-  collector.add({ type: "pypi", name, version, line, integrity, source: "registry" });
+  collector.add({ type: "pypi", name, version, line, integrity });
 }
 
 /** The `hash` of each of its files. */

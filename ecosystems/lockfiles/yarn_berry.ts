@@ -69,7 +69,6 @@ function addLocator(collector: Collector, locator: string, details: Details): vo
     address,
     line,
     integrity: details.integrity,
-    source: "registry",
   });
 }
 

@@ -34,7 +34,6 @@ Deno.test("versions 2 and 3 give each release once, with its line and digest", a
     purl: "pkg:npm/lodash@4.17.21",
     location: { line: 11 },
     integrity: "sha512-aaaa",
-    source: "registry",
   });
   assert.equal(text.split("\n")[10], '    "node_modules/lodash": {');
   assert.deepEqual(locked.skipped, []);

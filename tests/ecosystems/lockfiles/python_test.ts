@@ -58,7 +58,6 @@ Deno.test("uv.lock is read", async () => {
     purl: "pkg:pypi/tea-pot@1.0",
     location: { line: 13 },
     integrity: "sha256:aaaa sha256:bbbb",
-    source: "registry",
   }]);
   assert.deepEqual(skipped(locked), [
     "app is a folder of the project (.)",
