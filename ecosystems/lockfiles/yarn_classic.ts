@@ -4,6 +4,8 @@ import { addNpm, notRegistry, splitSpec } from "./npm_release.ts";
 import { refuseOtherEnds, textLines } from "./text_lines.ts";
 
 const FORMAT = "yarn.lock 1";
+/** Far more than any has; quoted text without an end to it would exhaust the stack of a pattern. */
+const MAX_LINE = 100_000;
 /** `key value`, each quoted where it needs to be. */
 const FIELD = /^ {2}("(?:[^"\\]|\\.)*"|[^\s":]+) ("(?:[^"\\]|\\.)*"|[^\s"]+)$/;
 const BLOCK = /^ {2}[A-Za-z]+:$/;
@@ -25,6 +27,7 @@ export function readYarnClassic(text: string): Locked {
   for (const raw of textLines(text)) {
     number++;
     const line = raw.trimEnd();
+    if (line.length > MAX_LINE) fail(line, number);
     if (line === "" || line.startsWith("#")) continue;
     if (!line.startsWith(" ")) {
       if (block !== null) addBlock(collector, block);

@@ -68,6 +68,7 @@ Deno.test("what yarn 1 could not read is refused with its line", async () => {
       ["a@1:\n  version\n", /line 3: /],
       ["a@1:\n  resolved x\n", /line 2: "a@1" has no version/],
       ['"a@1:\n', /line 2: /],
+      [`a@1:\n  version "${"1".repeat(10_000_000)}"\n`, /line 3: .* is unexpected/],
     ] as const
   ) {
     await assertInvalid(head + rest, message);
