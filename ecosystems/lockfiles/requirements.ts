@@ -45,10 +45,14 @@ interface Logical {
 export function isRequirements(text: string): boolean {
   let named = false;
   for (const { text: line } of logicalLines(text)) {
-    if (EDITABLE.test(line) || FILE_OPTION.test(line)) named = true;
-    else if (line.startsWith("-") || isAddress(line)) continue;
-    else if (parts(line) === null) return false;
-    else named ||= PIN.test(parts(line)?.specifiers ?? "");
+    if (EDITABLE.test(line) || FILE_OPTION.test(line)) {
+      named = true;
+      continue;
+    }
+    if (line.startsWith("-") || isAddress(line)) continue;
+    const found = parts(line);
+    if (found === null) return false;
+    named ||= PIN.test(found.specifiers);
   }
   return named;
 }
