@@ -56,10 +56,13 @@ function schemeOfType(type: string, schemes: VersionSchemes): VersionScheme {
   throw new SyntaxError(`unknown PURL type ${quote(type)}: known are ${known}`);
 }
 
-/** The name's own rules apply with letters in the place of each `*`. */
+/**
+ * The name's own rules apply with letters in the place of each `*`: letters that
+ * do not end as they begin, or a name's own could be taken for part of them.
+ */
 function normalizePattern(name: string, scheme: VersionScheme): string | null {
   if (!name.includes("*")) return scheme.normalizeName(name);
-  let stand = "zqz";
+  let stand = "zqq";
   while (name.toLowerCase().includes(stand)) stand += "q";
   const normal = scheme.normalizeName(name.replaceAll(/\*+/g, stand));
   return normal?.replaceAll(stand, "*") ?? null;

@@ -29,6 +29,18 @@ Deno.test("a pattern is a PURL, normalised as its ecosystem does", () => {
   assert.deepEqual(read("pkg:npm/zqz-*"), ["npm", "zqz-*", null]);
 });
 
+Deno.test("a `*` stays where it is, whatever letters stand around it", () => {
+  const letters = fc.string({ unit: fc.constantFrom("z", "q", "*"), minLength: 1, maxLength: 9 });
+  fc.assert(
+    fc.property(letters, (text) => {
+      const { name } = parsePattern(`pkg:npm/${text}`, SCHEMES);
+      assert.equal(name, text.replaceAll(/\*+/g, "*"));
+    }),
+    { numRuns: 1_000 },
+  );
+  assert.equal(parsePattern("pkg:npm/zq*", SCHEMES).name, "zq*");
+});
+
 Deno.test("what is no pattern is refused", () => {
   const wrong = [
     "",
