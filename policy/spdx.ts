@@ -7,6 +7,8 @@
 export interface License {
   /** Without `-only`, `-or-later` and `+`. */
   readonly id: string;
+  /** With `-only` or `-or-later`, as SPDX has them now: `gpl-2.0-only` for `GPL-2.0`. */
+  readonly name: string;
   readonly orLater: boolean;
   /** After `WITH`; null: none. */
   readonly exception: string | null;
@@ -102,10 +104,15 @@ class Reader {
   }
 }
 
+/** Licences whose bare name is an old one for that with `-only`. */
+const GNU = /^(?:[al]?gpl|gfdl)-\d+\.\d+$/;
+
 function readLicense(name: string, exception: string | null): License {
   const lower = name.toLowerCase();
   const id = lower.replace(/(?:-only|-or-later|\+)$/, "");
-  return { id, orLater: /(?:-or-later|\+)$/.test(lower), exception };
+  const orLater = /(?:-or-later|\+)$/.test(lower);
+  const only = lower.endsWith("-only") || GNU.test(id);
+  return { id, name: orLater ? `${id}-or-later` : only ? `${id}-only` : id, orLater, exception };
 }
 
 /** Whether whoever keeps to the licences that pass keeps to the expression: one side of OR is enough. */

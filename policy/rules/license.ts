@@ -105,10 +105,10 @@ function names(entry: Entry, license: License): boolean {
 /** Whoever may choose a later version may choose any that is allowed. */
 function allows(
   entry: Entry,
-  { id, orLater }: License,
+  { id, name, orLater }: License,
   listed = "license" in entry && entry.license.exception === null ? entry.license : null,
 ): boolean {
-  if ("glob" in entry) return entry.glob(id);
+  if ("glob" in entry) return entry.glob(id) || entry.glob(name);
   if (listed === null) return false;
   const difference = compareLicenses(listed.id, id);
   if (difference === null) return false;
@@ -116,8 +116,8 @@ function allows(
 }
 
 /** A later version to choose does not save a licence that is denied. */
-function denies(entry: Entry, { id, exception }: License): boolean {
-  if ("glob" in entry) return entry.glob(id);
+function denies(entry: Entry, { id, name, exception }: License): boolean {
+  if ("glob" in entry) return entry.glob(id) || entry.glob(name);
   const { license: listed } = entry;
   if (listed.exception !== null && listed.exception !== exception) return false;
   const difference = compareLicenses(listed.id, id);

@@ -74,6 +74,19 @@ Deno.test("license: deny counts before allow; without allow the rest passes", ()
   assert.equal(passes({ allow: ["*"], deny: ["MIT"] }, "MIT"), false);
 });
 
+Deno.test("license: `*` also stands for what comes behind a licence's version", () => {
+  for (const text of ["AGPL-3.0-only", "AGPL-3.0-or-later", "AGPL-3.0", "AGPL-3.0+"]) {
+    assert.equal(passes({ deny: ["AGPL-3.0-*"] }, text), false, text);
+    assert.equal(passes({ deny: ["AGPL-3.0*"] }, text), false, text);
+    assert.equal(passes({ allow: ["AGPL-3.0-*"] }, text), true, text);
+    const later = /or-later|\+/.test(text);
+    assert.equal(passes({ deny: ["*-or-later"] }, text), !later, text);
+    assert.equal(passes({ deny: ["*-only"] }, text), later, text);
+  }
+  assert.equal(passes({ deny: ["*-only", "*-or-later"] }, "MIT"), true);
+  assert.equal(passes({ allow: ["GPL-2.0-*"] }, "LGPL-2.0-only"), false);
+});
+
 Deno.test("license lets through what nobody states or can read, unless told otherwise", () => {
   const unreadable = [
     "SEE LICENSE IN LICENSE.md",
