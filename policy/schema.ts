@@ -217,7 +217,8 @@ export function parsePolicy(input: unknown, schemes: VersionSchemes): PolicyDocu
   return refuse([...shape, ...faults]);
 }
 
-function refuse(faults: readonly Fault[]): never {
+/** Throws PolicyInvalid, with as many of the faults as anybody reads. */
+export function refuse(faults: readonly Fault[]): never {
   const more = faults.length - MAX_FAULTS;
   if (more <= 0) throw new PolicyInvalid(faults);
   throw new PolicyInvalid([

@@ -192,6 +192,8 @@ export interface VersionScheme {
   compare(a: string, b: string): number;
   /** Whether a version is in a range of the ecosystem's own syntax, pre-releases included. Throws SyntaxError. */
   range(text: string): (version: string) => boolean;
+  /** Whether `range`, which reads a text, passes over no part of it: what is written anew has to be so. */
+  readsWhole(text: string): boolean;
   /** The range that holds exactly this version. */
   exact(version: string): string;
   /** Of texts that this is true for, no two mean the same version, so that they need not be parsed to be told apart. */

@@ -47,6 +47,8 @@ export const cargoVersions: VersionScheme = {
     };
   },
 
+  readsWhole: () => true,
+
   exact: (version) => `=${version}`,
 
   isCanonical: (version) => plainVersion(version) !== null,

@@ -37,6 +37,16 @@ export const npmVersions: VersionScheme = {
     };
   },
 
+  /** Read loosely, a range loses each part that is none: only one version alone may be written so. */
+  readsWhole(text) {
+    if (text.startsWith("=") && parse(text.slice(1), OPTIONS) !== null) return true;
+    try {
+      return new Range(text, { includePrerelease: true }) !== null;
+    } catch {
+      return false;
+    }
+  },
+
   exact: (version) => `=${version}`,
 
   isCanonical: (version) => plainVersion(version) !== null,

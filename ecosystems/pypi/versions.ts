@@ -39,6 +39,8 @@ export const pypiVersions: VersionScheme = {
       pep440.valid(version) !== null && pep440.satisfies(version, text, { prereleases: true });
   },
 
+  readsWhole: () => true,
+
   exact: (version) => `${pep440.valid(version) === null ? "===" : "=="}${version}`,
 
   isCanonical: (version) => CANONICAL.test(version),

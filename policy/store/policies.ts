@@ -13,7 +13,7 @@ import { PolicyDocuments, type StoredHead } from "./policy_documents.ts";
 import {
   type Draft,
   draftOf,
-  type KnownAddresses,
+  type KnownParts,
   NOTHING_KNOWN,
   type OutgoingAllowed,
 } from "./policy_draft.ts";
@@ -237,7 +237,7 @@ class KvPolicies implements Policies {
     }
   }
 
-  #draft(input: unknown, known: KnownAddresses = NOTHING_KNOWN): Draft {
+  #draft(input: unknown, known: KnownParts = NOTHING_KNOWN): Draft {
     return draftOf(input, known, { schemes: this.#schemes, allowed: this.#allowed });
   }
 

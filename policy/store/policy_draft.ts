@@ -1,8 +1,9 @@
 /** A policy about to be stored: what is checked then, besides what is checked whenever one is read. */
 import { exceptionFaults } from "../exceptions.ts";
+import { entryFaults, type PackageLists } from "../entry_faults.ts";
 import { identityFaults } from "../identities.ts";
 import { registryFaults } from "../registries.ts";
-import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument } from "../schema.ts";
+import { MAX_DOCUMENT_BYTES, parsePolicy, type PolicyDocument, refuse } from "../schema.ts";
 import type { VersionSchemes } from "../types.ts";
 import { webhookFaults } from "../webhooks.ts";
 import { PolicyInvalid } from "./errors.ts";
@@ -23,14 +24,22 @@ export interface Draft {
   readonly current?: PolicyDocument;
 }
 
-/** Addresses that are stored already, and need no second look. */
-export type KnownAddresses = Pick<PolicyDocument, "webhooks" | "identities" | "registries">;
-export const NOTHING_KNOWN: KnownAddresses = { webhooks: [], identities: [], registries: [] };
+/** What is stored already, and needs no second look. */
+export type KnownParts =
+  & Pick<PolicyDocument, "webhooks" | "identities" | "registries">
+  & PackageLists;
+export const NOTHING_KNOWN: KnownParts = {
+  webhooks: [],
+  identities: [],
+  registries: [],
+  rules: { block: { entries: [] }, allow_only: { entries: [] } },
+  exceptions: [],
+};
 
 /** Throws PolicyInvalid. */
 export function draftOf(
   input: unknown,
-  known: KnownAddresses,
+  known: KnownParts,
   { schemes, allowed }: { schemes: VersionSchemes; allowed: OutgoingAllowed },
 ): Draft {
   const document = parsePolicy(input, schemes);
@@ -41,8 +50,9 @@ export function draftOf(
     ...webhookFaults(webhooks, { allow: webhookAllow, known: known.webhooks, input }),
     ...identityFaults(identities, { allow: issuerAllow, known: known.identities }),
     ...registryFaults(registries, { allow: registryAllow, known: known.registries }),
+    ...entryFaults(document, { schemes, known }),
   ];
-  if (faults.length > 0) throw new PolicyInvalid(faults);
+  if (faults.length > 0) refuse(faults);
   const json = JSON.stringify(document);
   const bytes = new TextEncoder().encode(json).length;
   if (bytes <= MAX_DOCUMENT_BYTES) return { document, json };

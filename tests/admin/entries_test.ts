@@ -111,6 +111,15 @@ Deno.test("an inherited entry that an org adds becomes its own, once", () =>
     assert.equal(headers.get("policy-source"), "own");
   }));
 
+Deno.test("a range that npm would read parts of is refused at its place, and nothing is stored", () =>
+  inWorld(async ({ call }) => {
+    const body = { purl: "pkg:npm/axios", versions: "1.14.1, 0.30.4" };
+    const reply = await call("POST", `${ORG}/block`, { body });
+    assert.equal(reply.status, 422);
+    assert.equal(member(reply.body, "errors", 0, "pointer"), "/versions");
+    assert.deepEqual((await call("GET", `${ORG}/block`)).items, []);
+  }));
+
 Deno.test("an entry of an org without a policy is added to what it inherits", () =>
   inWorld(async ({ call }) => {
     await call("POST", "/admin/v1/orgs/default/block", { body: { purl: "pkg:npm/of-default" } });

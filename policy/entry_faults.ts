@@ -1,0 +1,73 @@
+/** The package lists of a policy: what may be stored. */
+import type { PackageEntry } from "./entry.ts";
+import { readPattern } from "./pattern.ts";
+import type { Fault } from "./store/errors.ts";
+import { pointerOf } from "./tree.ts";
+import type { VersionSchemes } from "./types.ts";
+
+/** The lists of a policy document. */
+export interface PackageLists {
+  readonly rules: Readonly<Record<"block" | "allow_only", { readonly entries: readonly Entry[] }>>;
+  readonly exceptions: readonly Entry[];
+}
+
+interface Entry extends PackageEntry {
+  /** Of exceptions. */
+  readonly rules?: readonly string[];
+}
+
+/**
+ * What is wrong with entries that are about to be stored; checked there and not
+ * where documents are read, so that none becomes unreadable that was accepted
+ * before.
+ * @param known entries that are stored already, which stay as they are
+ */
+export function entryFaults(
+  lists: PackageLists,
+  { schemes, known }: { schemes: VersionSchemes; known: PackageLists },
+): Fault[] {
+  const check = entryCheck(schemes);
+  const stored = listsOf(known);
+  return listsOf(lists).flatMap(({ path, entries }, list) => {
+    const faults = entries.flatMap((entry, i) => {
+      const fault = check(entry);
+      return fault === null ? [] : [{ entry, place: [...path, String(i), fault.key], ...fault }];
+    });
+    if (faults.length === 0) return [];
+    const same = new Set(stored[list].entries.map(textOf));
+    return faults.filter(({ entry }) => !same.has(textOf(entry)))
+      .map(({ place, detail }) => ({ pointer: pointerOf(place), detail }));
+  });
+}
+
+function listsOf({ rules, exceptions }: PackageLists) {
+  return [
+    { path: ["rules", "block", "entries"], entries: rules.block.entries },
+    { path: ["rules", "allow_only", "entries"], entries: rules.allow_only.entries },
+    { path: ["exceptions"], entries: exceptions },
+  ];
+}
+
+/** What an entry lets through or withholds. */
+function textOf({ purl, versions, rules }: Entry): string {
+  return JSON.stringify([purl, versions, rules]);
+}
+
+/** Ranges repeat a lot in long lists, and compiling one is what costs. */
+function entryCheck(
+  schemes: VersionSchemes,
+): (entry: Entry) => { key: keyof Entry; detail: string } | null {
+  const ranges = new Map<string, boolean>();
+  return ({ purl, versions }) => {
+    const { ecosystem } = readPattern(purl, schemes);
+    const scheme = schemes.get(ecosystem);
+    if (scheme === undefined) return null; // refused by the schema
+    if (versions !== undefined && versions.trim() !== "*") {
+      const key = `${ecosystem}\0${versions}`;
+      let whole = ranges.get(key);
+      if (whole === undefined) ranges.set(key, whole = scheme.readsWhole(versions));
+      if (!whole) return { key: "versions", detail: `parts of it are no ${ecosystem} range` };
+    }
+    return null;
+  };
+}

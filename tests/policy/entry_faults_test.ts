@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { PolicyInvalid } from "../../policy/store/errors.ts";
+import { draftOf, NOTHING_KNOWN } from "../../policy/store/policy_draft.ts";
+import { compilePolicy } from "../../policy/engine.ts";
+import { parsePolicy } from "../../policy/schema.ts";
+import { SCHEMES } from "./world.ts";
+
+/** Pointers of what is wrong with a document that is to be stored. */
+function faults(document: unknown, stored?: unknown): string[] {
+  const known = stored === undefined ? NOTHING_KNOWN : parsePolicy(stored, SCHEMES);
+  try {
+    draftOf(document, known, { schemes: SCHEMES, allowed: {} });
+  } catch (error) {
+    assert.ok(error instanceof PolicyInvalid, String(error));
+    return error.faults.map(({ pointer }) => pointer);
+  }
+  return [];
+}
+
+const blocking = (...entries: unknown[]) => ({ rules: { block: { entries } } });
+const axios = (versions: string) => ({ purl: "pkg:npm/axios", versions });
+
+const PARTLY_READ = [
+  "1.14.1, 0.30.4",
+  "1.14.1 or 0.30.4",
+  ">=1.5.0, <2.0.0",
+  ">=1.0.0 !=1.5.0",
+  ">=1.0.0 <2.O.0",
+  "1.0.0 || 2.O.0",
+  "latest || 1.0.0",
+];
+
+Deno.test("a range of which npm reads parts alone is not stored, in any list", () => {
+  for (const versions of PARTLY_READ) {
+    const entry = axios(versions);
+    assert.deepEqual(faults(blocking(entry)), ["/rules/block/entries/0/versions"], versions);
+    assert.deepEqual(
+      faults({ rules: { allow_only: { entries: [axios("^1"), entry] } } }),
+      ["/rules/allow_only/entries/1/versions"],
+    );
+    const exception = { ...entry, rules: ["min_age"] };
+    assert.deepEqual(faults({ exceptions: [exception] }), ["/exceptions/0/versions"]);
+  }
+});
+
+Deno.test("ranges as npm writes them are stored, and one version as loosely as old ones are written", () => {
+  const good = ["^1.2.3", "~>1.2", "v1.2.3", ">= 1.2 < 3", "1.x || >=2.5.0 || 5.0.0 - 7.2.3", "*"];
+  for (const versions of [...good, " * ", "x", "=1.0.0beta", "=1.0.0-rc.1+b"]) {
+    assert.deepEqual(faults(blocking(axios(versions))), [], versions);
+  }
+});
+
+Deno.test("what is stored already is still read, and stays beside what is new", () => {
+  const old = axios("1.14.1, 0.30.4");
+  const stored = blocking(old);
+  compilePolicy(stored, { org: "acme", revision: "r1", schemes: SCHEMES });
+  assert.deepEqual(faults(blocking(axios("^3"), old), stored), []);
+  assert.deepEqual(faults(blocking(old, axios("1.14.1, 0.30.5")), stored), [
+    "/rules/block/entries/1/versions",
+  ]);
+  const waived = { exceptions: [{ ...old, rules: ["min_age"] }] };
+  assert.deepEqual(faults(waived, stored), ["/exceptions/0/versions"], "in another list it is new");
+});
