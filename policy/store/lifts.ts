@@ -164,6 +164,7 @@ export function openLifts(kv: Deno.Kv, options: LiftsOptions): Lifts {
     const named = stored.filter((one) => scheme.normalizeName(one.name) === normal);
     const ranges = named.flatMap((one) => one.vulnerable);
     if (named.some((one) => one.vulnerable.length === 0) || ranges.length === 0) return nothing;
+    if (!ranges.every((range) => scheme.readsWhole(range))) return nothing;
     try {
       const vulnerable = ranges.map((range) => scheme.range(range));
       const readable = scheme.range("*");

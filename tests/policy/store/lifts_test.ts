@@ -87,10 +87,12 @@ Deno.test("a range that cannot be read, or none at all, lifts nothing of its pac
       { name: "a", vulnerable: ["<1.0.0", "no range"] },
       { name: "b", vulnerable: [] },
       { name: "c", vulnerable: ["<1.0.0"] },
+      { name: "in-parts", vulnerable: ["2.0.0, <1.0.0"] },
     ]);
     const lift = await lifts.find(CLIENT);
     assert.ok(lift);
-    assert.deepEqual(["a", "b", "c"].map((name) => lift(release(name, "2.0.0"))), [
+    assert.deepEqual(["a", "b", "in-parts", "c"].map((name) => lift(release(name, "2.0.0"))), [
+      false,
       false,
       false,
       true,
