@@ -1,6 +1,6 @@
 /** The package lists of a policy: what may be stored. */
 import type { PackageEntry } from "./entry.ts";
-import { readPattern } from "./pattern.ts";
+import { isVersion, readPattern } from "./pattern.ts";
 import type { Fault } from "./store/errors.ts";
 import { pointerOf } from "./tree.ts";
 import type { VersionSchemes } from "./types.ts";
@@ -59,15 +59,33 @@ function entryCheck(
 ): (entry: Entry) => { key: keyof Entry; detail: string } | null {
   const ranges = new Map<string, boolean>();
   return ({ purl, versions }) => {
-    const { ecosystem } = readPattern(purl, schemes);
+    const { ecosystem, version } = readPattern(purl, schemes);
     const scheme = schemes.get(ecosystem);
     if (scheme === undefined) return null; // refused by the schema
+    if (version === null && endsEmpty(purl)) {
+      return { key: "purl", detail: "names an empty version; without the @ it means all of them" };
+    }
+    if (version !== null && !scheme.isCanonical(version) && !isVersion(version, scheme)) {
+      return { key: "purl", detail: `${quote(version)} is no ${ecosystem} version` };
+    }
     if (versions !== undefined && versions.trim() !== "*") {
       const key = `${ecosystem}\0${versions}`;
       let whole = ranges.get(key);
       if (whole === undefined) ranges.set(key, whole = scheme.readsWhole(versions));
-      if (!whole) return { key: "versions", detail: `parts of it are no ${ecosystem} range` };
+      if (!whole) {
+        const detail = `${quote(versions)} as a whole is no ${ecosystem} version range`;
+        return { key: "versions", detail };
+      }
     }
     return null;
   };
+}
+
+/** Whether a version was begun; what is cut off as white space is none. */
+function endsEmpty(purl: string): boolean {
+  return decodeURIComponent(purl).trim().endsWith("@");
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 100));
 }

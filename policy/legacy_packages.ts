@@ -69,7 +69,10 @@ function readPackage(
     return fitting.map((scheme) => ({ purl: purl(scheme.purlType, name), versions: null }));
   }
   return wanted.flatMap((one) => {
-    const found = fitting.filter((scheme) => isVersion(one, scheme));
+    // What no ecosystem can order is one's own, so somebody has to say whose.
+    const found = fitting.filter((scheme) =>
+      isVersion(one, scheme) && (ecosystem !== null || scheme.major(one) !== one)
+    );
     if (found.length === 0) return fault(`${JSON.stringify(one.slice(0, 100))} is no version`);
     return found.map((scheme) => ofVersion(scheme, name, one));
   });

@@ -21,7 +21,7 @@ export function parsePattern(text: string, schemes: VersionSchemes): PackagePatt
   const pattern = readPattern(text, schemes);
   const { ecosystem, version } = pattern;
   const scheme = schemes.get(ecosystem);
-  if (version !== null && (scheme === undefined || !isVersion(version, scheme))) {
+  if (version !== null && (scheme === undefined || !holdsItself(version, scheme))) {
     throw new SyntaxError(`${quote(version)} is no ${ecosystem} version`);
   }
   return pattern;
@@ -41,8 +41,13 @@ export function readPattern(text: string, schemes: VersionSchemes): PackagePatte
   return { ecosystem: scheme.ecosystem, name, wildcard: name.includes("*"), version };
 }
 
-/** Whether a text is one whole version, so that "exactly this version" means one version. */
+/** Whether a text is one whole version that a registry can have, so that "exactly this version" means one version. */
 export function isVersion(text: string, scheme: VersionScheme): boolean {
+  return holdsItself(text, scheme) && scheme.readsWhole(scheme.exact(text));
+}
+
+/** As much of that as what is stored already has to be. */
+function holdsItself(text: string, scheme: VersionScheme): boolean {
   try {
     return text !== "" && scheme.range(scheme.exact(text))(text);
   } catch {

@@ -9,6 +9,9 @@ const CANONICAL = /^(?:(?:0|[1-9]\d{0,8})\.)*(?:[1-9]\d{0,8})(?:(?:a|b|rc)(?:0|[
 /** PEP 440's arbitrary equality: the only specifier for what is no PEP 440 version. */
 const LITERAL = /^\s*===\s*([^\s,]+)\s*$/;
 
+/** What old files are called by, and not what other tools write for many versions: `1.x`, `latest`. */
+const FILE_VERSION = /^(?=.*\d)[a-z0-9][\w.+!-]*$(?<!\.x)/i;
+
 /** PEP 440 versions and PEP 503 names. */
 export const pypiVersions: VersionScheme = {
   ecosystem: "pypi",
@@ -39,7 +42,10 @@ export const pypiVersions: VersionScheme = {
       pep440.valid(version) !== null && pep440.satisfies(version, text, { prereleases: true });
   },
 
-  readsWhole: () => true,
+  readsWhole(text) {
+    const literal = LITERAL.exec(text)?.[1];
+    return literal === undefined || FILE_VERSION.test(literal);
+  },
 
   exact: (version) => `${pep440.valid(version) === null ? "===" : "=="}${version}`,
 

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { formatInstant, parseInstant } from "../duration.ts";
 import { entryId } from "../entry.ts";
-import { parsePattern } from "../pattern.ts";
+import { isVersion, type PackagePattern, parsePattern } from "../pattern.ts";
 import { RULES } from "../rules/mod.ts";
 import { oneLine } from "../rules/rule.ts";
 import type { VersionSchemes } from "../types.ts";
@@ -269,14 +269,15 @@ function fitting(entries: readonly ExceptionEntry[]): readonly ExceptionEntry[] 
 /** Throws PolicyInvalid. */
 function demandOneRelease(purl: string, schemes: VersionSchemes): void {
   const fault = (detail: string) => new PolicyInvalid([{ pointer: "/purl", detail }]);
-  let version: string | null;
-  let wildcard: boolean;
+  let pattern: PackagePattern;
   try {
-    ({ version, wildcard } = parsePattern(purl, schemes));
+    pattern = parsePattern(purl, schemes);
   } catch (error) {
     throw fault(error instanceof SyntaxError ? error.message : "is no package URL");
   }
-  if (version === null || wildcard) {
+  const { version, wildcard } = pattern;
+  const scheme = schemes.get(pattern.ecosystem);
+  if (version === null || wildcard || scheme === undefined || !isVersion(version, scheme)) {
     throw fault('names no single release: give its version, as in "pkg:npm/axios@1.14.0"');
   }
 }

@@ -50,6 +50,31 @@ Deno.test("ranges as npm writes them are stored, and one version as loosely as o
   }
 });
 
+Deno.test("a PURL with something else than one version behind it is not stored", () => {
+  const wrong = [">=1", "1.*", "~=1.0", "!=1.0", "latest", "1.x", "==1.0"];
+  for (const version of wrong) {
+    const purl = `pkg:pypi/requests@${version}`;
+    assert.deepEqual(faults(blocking({ purl })), ["/rules/block/entries/0/purl"], version);
+    assert.deepEqual(faults(blocking({ purl }), blocking({ purl })), [], "stored before");
+  }
+  for (const version of ["1.0", "2004d", "0.4.0.6-SNAPSHOT", "1!2.0+cpu", "1.0-beta.2"]) {
+    assert.deepEqual(faults(blocking({ purl: `pkg:pypi/requests@${version}` })), [], version);
+  }
+  assert.deepEqual(faults(blocking({ purl: "pkg:pypi/requests", versions: "===1.x" })), [
+    "/rules/block/entries/0/versions",
+  ]);
+  assert.deepEqual(faults(blocking({ purl: "pkg:pypi/requests", versions: "===2004d" })), []);
+});
+
+Deno.test("a PURL with an empty version behind it does not stand for all versions", () => {
+  for (const end of ["@ ", "@%20", "@%20 "]) {
+    assert.deepEqual(faults(blocking({ purl: `pkg:npm/axios${end}` })), [
+      "/rules/block/entries/0/purl",
+    ], end);
+  }
+  assert.deepEqual(faults(blocking({ purl: "pkg:npm/@acme/ui " }, { purl: "pkg:npm/%40a/b" })), []);
+});
+
 Deno.test("what is stored already is still read, and stays beside what is new", () => {
   const old = axios("1.14.1, 0.30.4");
   const stored = blocking(old);

@@ -82,6 +82,18 @@ Deno.test("names are prefixed by an ecosystem, as PURL or not, or mean all three
   assert.deepEqual(blocked({ "npm/constructor": "ALL" }), ["pkg:npm/constructor"]);
 });
 
+Deno.test("a version that only one ecosystem can take, and only as letters, needs that ecosystem's name", () => {
+  for (const version of ["1.x", ">=1.0.0", "latest", "2004d"]) {
+    assert.deepEqual(pointers({ blocklist: { "left-pad": version } }), ["/blocklist/left-pad"]);
+  }
+  assert.deepEqual(pointers({ blocklist: ["left-pad==^1.0.0", "left-pad@1.x"] }), [
+    "/blocklist/0",
+    "/blocklist/1",
+  ]);
+  assert.deepEqual(pointers({ blocklist: { "pypi/pytz": ["2004d"] } }), []);
+  assert.deepEqual(pointers({ blocklist: { "pypi/pytz": ["latest"] } }), ["/blocklist/pypi~1pytz"]);
+});
+
 Deno.test("the cargo download blocklist looks up a key that is never stored (thinkst): a blocked crate is withheld", () => {
   const judged = policy({ blocklist: { "cargo/serde": "1.0.0" } });
   assert.deepEqual(findings(judged, [release({ ecosystem: "cargo", name: "serde" })]), [

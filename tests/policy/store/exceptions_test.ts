@@ -70,6 +70,8 @@ Deno.test("the glass is broken for exactly one release", () =>
       "pkg:npm/axios@",
       "axios@1.0.0",
       "pkg:npm/axios@^1",
+      "pkg:pypi/requests@>=2.0",
+      "pkg:pypi/requests@latest",
     ];
     for (const purl of wrong) {
       await assert.rejects(
