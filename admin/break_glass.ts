@@ -26,8 +26,8 @@ export const BREAK_GLASS_ENDPOINTS: readonly Endpoint[] = [
     method: "POST",
     path: "/admin/v1/orgs/{org}/break-glass",
     id: "breakGlass",
-    summary: "Let one release through for exactly one hour, whatever waivable rules say; " +
-      "the webhooks are told",
+    summary: "Let one release through for exactly one hour, whatever waivable rules say but " +
+      "`namespace`; the webhooks are told",
     access: "editor",
     body: { description: "Which release, and why", schema: glass, types: JSON_TYPES },
     answers: {

@@ -1,9 +1,16 @@
 /** The package lists of a policy: what may be stored. */
 import type { PackageEntry } from "./entry.ts";
 import { isVersion, readPattern } from "./pattern.ts";
+import { RULES } from "./rules/mod.ts";
+import type { Rule } from "./rules/rule.ts";
 import type { Fault } from "./store/errors.ts";
 import { pointerOf } from "./tree.ts";
 import type { VersionSchemes } from "./types.ts";
+
+/** Rules that look before any version is known. */
+const BY_NAME: ReadonlySet<string> = new Set(
+  RULES.filter((rule: Rule) => rule.byName).map(({ id }) => id),
+);
 
 /** The lists of a policy document. */
 export interface PackageLists {
@@ -58,7 +65,7 @@ function entryCheck(
   schemes: VersionSchemes,
 ): (entry: Entry) => { key: keyof Entry; detail: string } | null {
   const ranges = new Map<string, boolean>();
-  return ({ purl, versions }) => {
+  return ({ purl, versions, rules = [] }) => {
     const { ecosystem, version } = readPattern(purl, schemes);
     const scheme = schemes.get(ecosystem);
     if (scheme === undefined) return null; // refused by the schema
@@ -68,7 +75,15 @@ function entryCheck(
     if (version !== null && !scheme.isCanonical(version) && !isVersion(version, scheme)) {
       return { key: "purl", detail: `${quote(version)} is no ${ecosystem} version` };
     }
-    if (versions !== undefined && versions.trim() !== "*") {
+    const some = version !== null || (versions !== undefined && versions.trim() !== "*");
+    const named = rules.find((id) => BY_NAME.has(id));
+    if (some && named !== undefined) {
+      const detail = `${
+        quote(named)
+      } goes by the name alone: an exception to it is for all versions`;
+      return { key: "rules", detail };
+    }
+    if (some && versions !== undefined) {
       const key = `${ecosystem}\0${versions}`;
       let whole = ranges.get(key);
       if (whole === undefined) ranges.set(key, whole = scheme.readsWhole(versions));

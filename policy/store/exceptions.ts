@@ -4,7 +4,7 @@ import { formatInstant, parseInstant } from "../duration.ts";
 import { entryId } from "../entry.ts";
 import { isVersion, type PackagePattern, parsePattern } from "../pattern.ts";
 import { RULES } from "../rules/mod.ts";
-import { oneLine } from "../rules/rule.ts";
+import { oneLine, type Rule } from "../rules/rule.ts";
 import type { VersionSchemes } from "../types.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { PolicyInvalid, PreconditionFailed } from "./errors.ts";
@@ -64,8 +64,8 @@ export interface Expiry {
 /** All methods throw StoreUnavailable where KV fails. */
 export interface Exceptions {
   /**
-   * Lets one release through for an hour, whatever waivable rules say. Throws
-   * PolicyInvalid where `purl` does not name exactly one.
+   * Lets one release through for an hour, whatever waivable rules say of it. Throws
+   * PolicyInvalid where `purl` does not name exactly one, or its name alone is refused.
    */
   breakGlass(
     org: string,
@@ -102,12 +102,16 @@ class KvExceptions implements Exceptions {
     { purl, reason, by }: { purl: string; reason: string; by: string },
   ): Promise<ExceptionEntry> {
     const { policies, journal, schemes } = this.options;
-    demandOneRelease(purl, schemes);
+    const { ecosystem, name } = demandOneRelease(purl, schemes);
     const now = this.options.now();
+    const byName = (await policies.get(org)).judgeName?.(ecosystem, name, now);
+    if (byName?.action === "deny") {
+      throw faultOf(`${byName.message}; only an exception for all versions lifts that`);
+    }
     const until = now + HOUR;
     const exception: ExceptionEntry = {
       purl,
-      rules: RULES.filter(({ waivable }) => waivable).map(({ id }) => id),
+      rules: RULES.filter((rule: Rule) => rule.waivable && !rule.byName).map(({ id }) => id),
       until: formatInstant(until),
       reason: `break-glass by ${by}: ${oneLine(reason, 500)}`,
     };
@@ -266,18 +270,22 @@ function fitting(entries: readonly ExceptionEntry[]): readonly ExceptionEntry[] 
   return end < 0 ? entries : entries.slice(0, Math.max(end, 1));
 }
 
+function faultOf(detail: string): PolicyInvalid {
+  return new PolicyInvalid([{ pointer: "/purl", detail }]);
+}
+
 /** Throws PolicyInvalid. */
-function demandOneRelease(purl: string, schemes: VersionSchemes): void {
-  const fault = (detail: string) => new PolicyInvalid([{ pointer: "/purl", detail }]);
+function demandOneRelease(purl: string, schemes: VersionSchemes): PackagePattern {
   let pattern: PackagePattern;
   try {
     pattern = parsePattern(purl, schemes);
   } catch (error) {
-    throw fault(error instanceof SyntaxError ? error.message : "is no package URL");
+    throw faultOf(error instanceof SyntaxError ? error.message : "is no package URL");
   }
   const { version, wildcard } = pattern;
   const scheme = schemes.get(pattern.ecosystem);
   if (version === null || wildcard || scheme === undefined || !isVersion(version, scheme)) {
-    throw fault('names no single release: give its version, as in "pkg:npm/axios@1.14.0"');
+    throw faultOf('names no single release: give its version, as in "pkg:npm/axios@1.14.0"');
   }
+  return pattern;
 }

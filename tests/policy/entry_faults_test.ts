@@ -75,6 +75,23 @@ Deno.test("a PURL with an empty version behind it does not stand for all version
   assert.deepEqual(faults(blocking({ purl: "pkg:npm/@acme/ui " }, { purl: "pkg:npm/%40a/b" })), []);
 });
 
+Deno.test("an exception to a rule that goes by the name is stored for all versions alone", () => {
+  const waiving = (entry: object) => ({
+    exceptions: [{ rules: ["min_age", "namespace"], ...entry }],
+  });
+  const some = [
+    { purl: "pkg:npm/@acme/ui@1.0.0" },
+    { purl: "pkg:npm/@acme/ui", versions: ">=1.0.0" },
+  ];
+  for (const entry of some) {
+    assert.deepEqual(faults(waiving(entry)), ["/exceptions/0/rules"]);
+    assert.deepEqual(faults(waiving(entry), waiving(entry)), [], "stored before");
+    assert.deepEqual(faults(waiving({ ...entry, rules: ["min_age"] })), []);
+  }
+  assert.deepEqual(faults(waiving({ purl: "pkg:npm/@acme/ui", versions: "*" })), []);
+  assert.deepEqual(faults(waiving({ purl: "pkg:npm/@acme/*" })), []);
+});
+
 Deno.test("what is stored already is still read, and stays beside what is new", () => {
   const old = axios("1.14.1, 0.30.4");
   const stored = blocking(old);

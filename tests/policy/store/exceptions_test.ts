@@ -17,7 +17,8 @@ Deno.test("breaking the glass lets one release through for an hour, and is shout
     });
     assert.deepEqual(await stored(), [made]);
     assert.equal(made.until, "2026-12-01T11:00:00Z");
-    assert.deepEqual(made.rules, RULES.filter(({ waivable }) => waivable).map(({ id }) => id));
+    const waived = RULES.filter(({ id, waivable }) => waivable && id !== "namespace");
+    assert.deepEqual(made.rules, waived.map(({ id }) => id));
     assert.ok(!made.rules.includes("block") && made.rules.includes("min_age"));
     const [entry] = await audit();
     assert.deepEqual(
@@ -81,6 +82,22 @@ Deno.test("the glass is broken for exactly one release", () =>
       );
     }
     assert.deepEqual([await stored(), await audit()], [[], []]);
+  }));
+
+Deno.test("the glass stays whole for a name that is kept, unless an exception gives it free", () =>
+  inStores(async ({ exceptions, policies, stored }) => {
+    const glass = { purl: "pkg:npm/@acme/ui@1.0.0", reason: "x", by: "eve" };
+    const namespace = { level: "deny", names: ["pkg:npm/@acme/*"] };
+    await policies.replace("acme", { rules: { namespace } }, { by: "test" });
+    await assert.rejects(
+      exceptions.breakGlass("acme", glass),
+      (error) => error instanceof PolicyInvalid && error.faults[0].pointer === "/purl",
+    );
+    assert.deepEqual(await stored(), []);
+    const free = { purl: "pkg:npm/@acme/ui", rules: ["namespace"] };
+    await policies.replace("acme", { rules: { namespace }, exceptions: [free] }, { by: "test" });
+    const made = await exceptions.breakGlass("acme", glass);
+    assert.deepEqual(await stored(), [free, made]);
   }));
 
 Deno.test("what has ended leaves the policy in one change, is written down and listed", () =>
