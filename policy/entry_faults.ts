@@ -7,6 +7,9 @@ import type { Fault } from "./store/errors.ts";
 import { pointerOf } from "./tree.ts";
 import type { VersionSchemes } from "./types.ts";
 
+/** Each version is compared with all of them at once. */
+const MAX_CONDITIONS = 500;
+
 /** Rules that look before any version is known. */
 const BY_NAME: ReadonlySet<string> = new Set(
   RULES.filter((rule: Rule) => rule.byName).map(({ id }) => id),
@@ -36,14 +39,19 @@ export function entryFaults(
   const check = entryCheck(schemes);
   const stored = listsOf(known);
   return listsOf(lists).flatMap(({ path, entries }, list) => {
+    const crowds = crowdFaults(entries, stored[list].entries, schemes)
+      .map(({ at, detail }) => ({ pointer: pointerOf([...path, String(at), "versions"]), detail }));
     const faults = entries.flatMap((entry, i) => {
       const fault = check(entry);
       return fault === null ? [] : [{ entry, place: [...path, String(i), fault.key], ...fault }];
     });
-    if (faults.length === 0) return [];
+    if (faults.length === 0) return crowds;
     const same = new Set(stored[list].entries.map(textOf));
-    return faults.filter(({ entry }) => !same.has(textOf(entry)))
-      .map(({ place, detail }) => ({ pointer: pointerOf(place), detail }));
+    return [
+      ...faults.filter(({ entry }) => !same.has(textOf(entry)))
+        .map(({ place, detail }) => ({ pointer: pointerOf(place), detail })),
+      ...crowds,
+    ];
   });
 }
 
@@ -53,6 +61,40 @@ function listsOf({ rules, exceptions }: PackageLists) {
     { path: ["rules", "allow_only", "entries"], entries: rules.allow_only.entries },
     { path: ["exceptions"], entries: exceptions },
   ];
+}
+
+/** Packages with more conditions than are looked at for each version, unless fewer than so far. */
+function crowdFaults(
+  entries: readonly Entry[],
+  stored: readonly Entry[],
+  schemes: VersionSchemes,
+): { at: number; detail: string }[] {
+  const crowded = [...countConditions(entries, schemes)]
+    .filter(([, { count }]) => count > MAX_CONDITIONS);
+  if (crowded.length === 0) return [];
+  const before = countConditions(stored, schemes);
+  return crowded.filter(([key, { count }]) => count > (before.get(key)?.count ?? 0))
+    .map(([key, { count, last }]) => ({
+      at: last,
+      detail: `with this there are ${count} comparisons in ranges for ${key}, ` +
+        `more than ${MAX_CONDITIONS}: name versions one by one`,
+    }));
+}
+
+/** By package, and for all wildcards of an ecosystem together: how many, and the last entry that has any. */
+function countConditions(
+  entries: readonly Entry[],
+  schemes: VersionSchemes,
+): Map<string, { count: number; last: number }> {
+  const counts = new Map<string, { count: number; last: number }>();
+  entries.forEach(({ purl, versions = "*" }, last) => {
+    if (versions.trim() === "*") return;
+    const { ecosystem, name, wildcard } = readPattern(purl, schemes);
+    const key = wildcard ? `wildcards of ${ecosystem}` : `${ecosystem} ${name}`;
+    const more = versions.match(/[^\s,|]+/g)?.length ?? 0;
+    counts.set(key, { count: (counts.get(key)?.count ?? 0) + more, last });
+  });
+  return counts;
 }
 
 /** What an entry lets through or withholds. */

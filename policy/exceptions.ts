@@ -56,11 +56,22 @@ export function compileExceptions(
   return {
     finder(now) {
       const find = index.finder();
+      let asked: readonly Line[] = [];
+      /** Of a package, the lines in force for each of its versions: several rules ask for them. */
+      let held = new Map<string, readonly Line[]>();
       return (rule, release) => {
+        const { version } = release;
+        const lines = find(release);
+        if (lines.length === 0) return undefined;
+        if (lines !== asked) [asked, held] = [lines, new Map()];
+        let holding = held.get(version);
+        if (holding === undefined) {
+          holding = lines.filter((line) => line.end > now && line.includes(version));
+          held.set(version, holding);
+        }
         let end = -Infinity;
-        for (const line of find(release)) {
-          if (line.end <= now || line.end <= end || !line.rules.includes(rule)) continue;
-          if (line.includes(release.version)) end = line.end;
+        for (const line of holding) {
+          if (line.end > end && line.rules.includes(rule)) end = line.end;
         }
         if (end === -Infinity) return undefined;
         return end === Infinity ? null : end;

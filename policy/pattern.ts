@@ -103,7 +103,7 @@ export type VersionTest = (version: string) => boolean;
 
 const REMEMBERED = 5_000;
 
-/** A pure function of a text that remembers its answers: one index asks for each version at each request. */
+/** A pure function of a text that remembers its answers. */
 export function remembering<T>(compute: (text: string) => T): (text: string) => T {
   const known = new Map<string, { answer: T }>();
   return (text) => {
@@ -122,7 +122,7 @@ export function versionTest(range: string, scheme: VersionScheme): VersionTest {
   // Also versions that do not parse, which no ecosystem's `*` holds.
   if (range.trim() === "*") return () => true;
   let test: VersionTest | null = null;
-  return remembering((version) => (test ??= scheme.range(range))(version));
+  return (version) => (test ??= scheme.range(range))(version);
 }
 
 /** The test of exactly one version. */

@@ -19,6 +19,8 @@ export class VersionLines<T extends VersionLine> {
   readonly #only = new Map<string, number>();
   /** Positions of all other lines. */
   readonly #others: number[] = [];
+  /** Positions found, of versions that lines had to be asked about: each is one of several files. */
+  readonly #found = new Map<string, number>();
 
   constructor(lines: readonly T[], scheme: VersionScheme) {
     this.#lines = lines;
@@ -30,14 +32,26 @@ export class VersionLines<T extends VersionLine> {
   }
 
   find(version: string): T | undefined {
-    const lines = this.#lines;
-    if (!this.#scheme.isCanonical(version)) return lines.find((line) => line.includes(version));
-    const only = this.#only.get(version) ?? lines.length;
-    for (const position of this.#others) {
-      if (position > only) break;
-      if (lines[position].includes(version)) return lines[position];
+    let position = this.#found.get(version);
+    if (position === undefined) {
+      position = this.#positionOf(version);
+      this.#found.set(version, position);
     }
-    return lines[only];
+    return this.#lines[position];
+  }
+
+  /** -1: there is none. */
+  #positionOf(version: string): number {
+    const lines = this.#lines;
+    if (!this.#scheme.isCanonical(version)) {
+      return lines.findIndex((line) => line.includes(version));
+    }
+    const only = this.#only.get(version) ?? -1;
+    for (const position of this.#others) {
+      if (only >= 0 && position > only) break;
+      if (lines[position].includes(version)) return position;
+    }
+    return only;
   }
 }
 

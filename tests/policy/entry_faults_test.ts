@@ -92,6 +92,31 @@ Deno.test("an exception to a rule that goes by the name is stored for all versio
   assert.deepEqual(faults(waiving({ purl: "pkg:npm/@acme/*" })), []);
 });
 
+Deno.test("a package has as many ranges as can be compared with each version, and any number of versions", () => {
+  const ranges = (count: number, purl = "pkg:npm/axios") =>
+    Array.from({ length: count }, (_, i) => ({ purl, versions: `>=1.${i}.0 <1.${i}.9` }));
+  const other = ranges(250, "pkg:npm/lodash");
+  assert.deepEqual(faults(blocking(...ranges(250), ...other)), []);
+  assert.deepEqual(faults(blocking(...ranges(251), ...other)), [
+    "/rules/block/entries/250/versions",
+  ]);
+  const long = { purl: "pkg:npm/axios", versions: "1.x||".repeat(199) + "1.x" };
+  const exceptions = [long, long, long].map((entry) => ({ ...entry, rules: ["min_age"] }));
+  assert.deepEqual(faults({ exceptions }), ["/exceptions/2/versions"]);
+  const wild = [...ranges(200, "pkg:npm/a*"), ...ranges(51, "pkg:npm/*b")];
+  assert.deepEqual(faults(blocking(...wild)), ["/rules/block/entries/250/versions"]);
+  const single = Array.from({ length: 2_000 }, (_, i) => ({ purl: `pkg:npm/axios@1.${i}.0` }));
+  assert.deepEqual(faults(blocking(...single)), []);
+  const stored = blocking(...ranges(300));
+  assert.deepEqual(faults(blocking(...ranges(299), ...other), stored), []);
+  assert.deepEqual(
+    faults(blocking({ purl: "pkg:npm/axios", versions: "9" }, ...ranges(300)), stored),
+    [
+      "/rules/block/entries/300/versions",
+    ],
+  );
+});
+
 Deno.test("what is stored already is still read, and stays beside what is new", () => {
   const old = axios("1.14.1, 0.30.4");
   const stored = blocking(old);

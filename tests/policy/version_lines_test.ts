@@ -66,3 +66,18 @@ Deno.test("the first line for a version is found, whichever way it says so", () 
     { numRuns: 3000 },
   );
 });
+
+Deno.test("lines are asked once about a version, however many files it has", () => {
+  const asked: string[] = [];
+  const line = {
+    only: null,
+    includes(version: string) {
+      asked.push(version);
+      return version === "2.0";
+    },
+  };
+  const lines = new VersionLines([line], pypiVersions);
+  const found = ["1.1", "2.0", "1.1", "2.0", "1.1"].map((version) => lines.find(version));
+  assert.deepEqual(found, [undefined, line, undefined, line, undefined]);
+  assert.deepEqual(asked, ["1.1", "2.0"]);
+});
