@@ -5,7 +5,7 @@ import { formatInstant } from "./duration.ts";
 import { compileExceptions, type Exceptions } from "./exceptions.ts";
 import { compileIdentity } from "./identities.ts";
 import { compileLimits } from "./limits.ts";
-import { globMatcher, parsePattern } from "./pattern.ts";
+import { bySpecificity, globMatcher, parsePattern } from "./pattern.ts";
 import { publishedUntil } from "./rules/freeze.ts";
 import { RULES } from "./rules/mod.ts";
 import type { IndexCheck, ReleaseCheck, Rule, RuleFacts, RuleNeeds } from "./rules/rule.ts";
@@ -40,7 +40,7 @@ export function compilePolicy(document: unknown, options: CompileOptions): Polic
 /** Compiles a document that `parsePolicy` has returned. */
 export function compileDocument(document: PolicyDocument, options: CompileOptions): Policy {
   const { schemes } = options;
-  const registries = document.registries.map((registry) => compileRegistry(registry, schemes));
+  const registries = compileRegistries(document.registries, schemes);
   const rules = compileRules(document, schemes, registries);
   const exceptions = compileExceptions(document.exceptions, schemes);
   const byName = rules.filter((rule) => rule.byName);
@@ -170,17 +170,23 @@ function needsOf(
   };
 }
 
-function compileRegistry(
-  registry: PolicyDocument["registries"][number],
+/** Most specific first: the first that matches a package is asked for it. */
+function compileRegistries(
+  registries: PolicyDocument["registries"],
   schemes: VersionSchemes,
-): PrivateRegistry {
-  const { ecosystem, name } = parsePattern(registry.packages, schemes);
-  return {
-    ecosystem,
-    matches: globMatcher(name),
-    url: registry.url.endsWith("/") ? registry.url : `${registry.url}/`,
-    tokenEnv: registry.token_env ?? null,
-  };
+): PrivateRegistry[] {
+  const read = registries.map((registry) => ({
+    registry,
+    pattern: parsePattern(registry.packages, schemes),
+  }));
+  return [...Map.groupBy(read, ({ pattern }) => pattern.ecosystem).values()].flatMap((group) =>
+    group.sort((a, b) => bySpecificity(a.pattern, b.pattern)).map(({ registry, pattern }) => ({
+      ecosystem: pattern.ecosystem,
+      matches: globMatcher(pattern.name),
+      url: registry.url.endsWith("/") ? registry.url : `${registry.url}/`,
+      tokenEnv: registry.token_env ?? null,
+    }))
+  );
 }
 
 interface Case {

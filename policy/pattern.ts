@@ -196,13 +196,19 @@ export class PatternIndex<T> {
 
   #sort(): void {
     if (this.#sorted) return;
-    this.#wildcards.sort((a, b) => literalLength(b.pattern) - literalLength(a.pattern));
+    this.#wildcards.sort((a, b) => bySpecificity(a.pattern, b.pattern));
     this.#sorted = true;
   }
 }
 
 function keyOf(ecosystem: string, name: string): string {
   return `${ecosystem}\0${name}`;
+}
+
+/** Order of patterns, most specific first: exact names, then longer wildcards before shorter. */
+export function bySpecificity(a: PackagePattern, b: PackagePattern): number {
+  if (a.wildcard !== b.wildcard) return a.wildcard ? 1 : -1;
+  return a.wildcard ? literalLength(b) - literalLength(a) : 0;
 }
 
 function literalLength(pattern: PackagePattern): number {

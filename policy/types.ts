@@ -237,6 +237,7 @@ export interface Policy {
   readonly onStoreFailure: "deny" | "allow";
   /** Requests that clients may send; null: any number. */
   readonly limits: Readonly<Record<"token" | "user" | "address", RequestRate | null>>;
+  /** Most specific first: the first that matches a package has it. */
   readonly registries: readonly PrivateRegistry[];
   readonly webhooks: readonly Webhook[];
   readonly identities: readonly WorkloadIdentity[];

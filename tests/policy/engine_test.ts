@@ -257,3 +257,22 @@ Deno.test("every rule parses the whole document again (thinkst): 100,000 entries
   const time = median(large);
   assert.ok(time < 25, `judging 3,000 releases takes ${time} ms`);
 });
+
+Deno.test("of several private registries the one with the most specific pattern has a package", () => {
+  const at = (packages: string) => ({
+    ecosystem: "npm",
+    packages,
+    url: `https://npm.example/${encodeURIComponent(packages)}/`,
+  });
+  const patterns = ["pkg:npm/*", "pkg:npm/@acme/*", "pkg:npm/@acme/ui", "pkg:npm/@acme/ui*"];
+  for (const order of [patterns, patterns.toReversed()]) {
+    const { registries } = policy({ registries: order.map(at) });
+    const asked = ["@acme/ui", "@acme/ui-x", "@acme/db", "axios"]
+      .map((name) => registries.find(({ matches }) => matches(name))?.url);
+    assert.deepEqual(
+      asked,
+      ["pkg:npm/@acme/ui", "pkg:npm/@acme/ui*", "pkg:npm/@acme/*", "pkg:npm/*"]
+        .map((packages) => at(packages).url),
+    );
+  }
+});
