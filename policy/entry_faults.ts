@@ -17,7 +17,9 @@ const BY_NAME: ReadonlySet<string> = new Set(
 
 /** The lists of a policy document. */
 export interface PackageLists {
-  readonly rules: Readonly<Record<"block" | "allow_only", { readonly entries: readonly Entry[] }>>;
+  readonly rules:
+    & Readonly<Record<"block" | "allow_only", { readonly entries: readonly Entry[] }>>
+    & { readonly min_age: { readonly packages: Readonly<Record<string, string>> } };
   readonly exceptions: readonly Entry[];
 }
 
@@ -38,20 +40,43 @@ export function entryFaults(
 ): Fault[] {
   const check = entryCheck(schemes);
   const stored = listsOf(known);
-  return listsOf(lists).flatMap(({ path, entries }, list) => {
+  const faults = listsOf(lists).flatMap(({ path, entries }, list) => {
     const crowds = crowdFaults(entries, stored[list].entries, schemes)
       .map(({ at, detail }) => ({ pointer: pointerOf([...path, String(at), "versions"]), detail }));
-    const faults = entries.flatMap((entry, i) => {
+    const wrong = entries.flatMap((entry, i) => {
       const fault = check(entry);
       return fault === null ? [] : [{ entry, place: [...path, String(i), fault.key], ...fault }];
     });
-    if (faults.length === 0) return crowds;
+    if (wrong.length === 0) return crowds;
     const same = new Set(stored[list].entries.map(textOf));
     return [
-      ...faults.filter(({ entry }) => !same.has(textOf(entry)))
+      ...wrong.filter(({ entry }) => !same.has(textOf(entry)))
         .map(({ place, detail }) => ({ pointer: pointerOf(place), detail })),
       ...crowds,
     ];
+  });
+  const ages = [lists, known].map(({ rules }) => rules.min_age.packages);
+  return [...faults, ...spellingFaults(ages[0], { schemes, known: ages[1] })];
+}
+
+/** Packages that are given two ages by two spellings of their name. */
+function spellingFaults(
+  packages: Readonly<Record<string, string>>,
+  { schemes, known }: { schemes: VersionSchemes; known: Readonly<Record<string, string>> },
+): Fault[] {
+  const spellings = new Map<string, string>();
+  return Object.entries(packages).flatMap(([text, age]) => {
+    const { ecosystem, name } = readPattern(text, schemes);
+    const key = `${ecosystem}\0${name}`;
+    const other = spellings.get(key);
+    if (other === undefined) {
+      spellings.set(key, text);
+      return [];
+    }
+    if (packages[other] === age) return [];
+    if (Object.hasOwn(known, text) && Object.hasOwn(known, other)) return [];
+    const detail = `the same packages as ${quote(other)}, with another age`;
+    return [{ pointer: pointerOf(["rules", "min_age", "packages", text]), detail }];
   });
 }
 

@@ -32,7 +32,7 @@ export const NOTHING_KNOWN: KnownParts = {
   webhooks: [],
   identities: [],
   registries: [],
-  rules: { block: { entries: [] }, allow_only: { entries: [] } },
+  rules: { block: { entries: [] }, allow_only: { entries: [] }, min_age: { packages: {} } },
   exceptions: [],
 };
 

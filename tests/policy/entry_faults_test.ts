@@ -117,6 +117,16 @@ Deno.test("a package has as many ranges as can be compared with each version, an
   );
 });
 
+Deno.test("two spellings of a package do not give it two ages", () => {
+  const aged = (packages: Record<string, string>) => ({ rules: { min_age: { packages } } });
+  const twice = aged({ "pkg:pypi/Flask": "0", "pkg:pypi/flask": "30d" });
+  assert.deepEqual(faults(twice), ["/rules/min_age/packages/pkg:pypi~1flask"]);
+  assert.deepEqual(faults(twice, twice), []);
+  assert.deepEqual(faults(twice, aged({ "pkg:pypi/Flask": "0" })).length, 1);
+  assert.deepEqual(faults(aged({ "pkg:pypi/Flask": "1d", "pkg:pypi/flask": "1d" })), []);
+  assert.deepEqual(faults(aged({ "pkg:npm/JSON": "1d", "pkg:npm/json": "2d" })), []);
+});
+
 Deno.test("what is stored already is still read, and stays beside what is new", () => {
   const old = axios("1.14.1, 0.30.4");
   const stored = blocking(old);
