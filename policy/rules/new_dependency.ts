@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { durationSchema, formatDuration, formatInstant, parseDuration } from "../duration.ts";
+import { predecessors, SETTLED } from "../predecessor.ts";
 import type { Finding, Release, VersionSchemes } from "../types.ts";
 import { oneLine, type Rule, settingsSchema } from "./rule.ts";
 
@@ -66,9 +67,9 @@ function unsaid(name: string): Finding {
 }
 
 /**
- * The dependencies that releases have and the next lower version has not, by
- * position. Only recent releases: a dependency cannot be younger than the
- * release that has had it for longer than `recent`.
+ * The dependencies that releases have and their predecessor has not, by
+ * position. Only recent releases: who asked for those of all others would ask
+ * for most of the registry.
  */
 function added(
   releases: readonly Release[],
@@ -82,26 +83,13 @@ function added(
   });
   const scheme = schemes.get(releases[0]?.ecosystem);
   if (young.length === 0 || scheme === undefined) return found;
+  const predecessor = predecessors(releases, scheme.compare, Math.max(recent, SETTLED));
   for (const at of young) {
-    const before = predecessor(releases, releases[at].version, scheme.compare);
+    const before = predecessor(releases[at]);
     if (before === null || !before.dependencies) continue;
     const had = new Set(before.dependencies);
     const names = (releases[at].dependencies ?? []).filter((name) => !had.has(name));
     if (names.length > 0) found.set(at, names);
-  }
-  return found;
-}
-
-/** The highest version below one. */
-function predecessor(
-  releases: readonly Release[],
-  version: string,
-  compare: (a: string, b: string) => number,
-): Release | null {
-  let found: Release | null = null;
-  for (const release of releases) {
-    if (compare(release.version, version) >= 0) continue;
-    if (found === null || compare(release.version, found.version) > 0) found = release;
   }
   return found;
 }

@@ -69,6 +69,17 @@ Deno.test("install_scripts: two new ones in a row do not vouch for each other", 
   assert.deepEqual(findings(NEW, releases), ["1.0.1: install_scripts", "1.0.2: install_scripts"]);
 });
 
+Deno.test("install_scripts: in a young package the oldest version vouches for the others", () => {
+  const releases = [at(9, "1.0.0", false), at(1, "1.0.1", true), at(0.9, "1.0.2", true)];
+  assert.deepEqual(findings(NEW, releases), ["1.0.1: install_scripts", "1.0.2: install_scripts"]);
+  const undated = releases.map((one) => ({ ...one, publishedAt: null }));
+  assert.deepEqual(
+    findings(NEW, undated),
+    ["1.0.1: install_scripts"],
+    "nobody knows which is that",
+  );
+});
+
 Deno.test("install_scripts: a predecessor counts from ten days before, to the millisecond", () => {
   const next = at(0, "1.0.2", true);
   const judged = (milliseconds: number) => {

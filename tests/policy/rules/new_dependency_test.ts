@@ -39,14 +39,28 @@ Deno.test("`new_dependency` ends exactly at the age of the dependency", () => {
   assert.equal(judge(releases, { b: NOW - DAY }, { level: "off" })[1].action, "allow");
 });
 
-Deno.test("`new_dependency` compares with the next lower version, not with the one published before", () => {
-  const other = release({ version: "2.0.0", dependencies: ["b"], publishedAt: NOW - 2 * HOUR });
+Deno.test("`new_dependency` compares with a lower version, not with the one published before", () => {
+  const other = release({ version: "2.0.0", dependencies: ["b"], publishedAt: NOW - 60 * DAY });
   const releases = [other, before([]), after(["b"])];
   assert.deepEqual(judge(releases, { b: NOW - DAY }).map(({ action }) => action), [
     "allow",
     "allow",
     "deny",
   ]);
+});
+
+Deno.test("`new_dependency`: two releases in a row do not vouch for each other", () => {
+  const next = (version: string, days: number) =>
+    release({ version, dependencies: ["b"], publishedAt: NOW - days * DAY });
+  const actions = (releases: readonly Release[], settings = {}) =>
+    judge(releases, { b: NOW - 2 * DAY }, settings).map(({ action }) => action);
+  const young = [before([]), next("1.14.1", 1), next("1.14.2", 0.5)];
+  assert.deepEqual(actions(young), ["allow", "deny", "deny"]);
+  assert.deepEqual(actions([...young, next("2.0.0", 0.2)]), ["allow", "deny", "deny", "deny"]);
+  const apart = [before([]), next("1.14.1", 16), next("1.14.2", 4)];
+  assert.deepEqual(actions(apart, { age: "20d" }), ["allow", "deny", "deny"]);
+  const settled = [before([]), next("1.14.1", 10.5), next("1.14.2", 0.5)];
+  assert.deepEqual(actions(settled), ["allow", "allow", "allow"]);
 });
 
 Deno.test("`new_dependency` asks for added dependencies of recent releases alone", () => {
