@@ -34,7 +34,7 @@ function licenseText(value: unknown): string | null {
 
 /**
  * What `npm install` brings along from a registry: peers too, and those that
- * may fail. `npm:` before a range gives another package's name. Throws InvalidMetadata.
+ * may fail. `npm:`, in any case, before a range gives another package's name. Throws InvalidMetadata.
  */
 export function readDependencies(place: ManifestPlace): readonly string[] {
   const names = new Set<string>();
@@ -42,7 +42,7 @@ export function readDependencies(place: ManifestPlace): readonly string[] {
     if (!isRecord(value)) continue;
     for (const [name, range] of Object.entries(value)) {
       const text = typeof range === "string" ? range : "";
-      const alias = /^npm:((?:@[^/@]+\/)?[^/@]+)(?:@|$)/.exec(text)?.[1];
+      const alias = /^npm:((?:@[^/@]+\/)?[^/@]+)(?:@|$)/i.exec(text)?.[1];
       if (alias === undefined && /^(?:[a-z+]+:|[^@/\s]+\/[^/\s]+$)/i.test(text)) continue;
       names.add(alias ?? name);
     }

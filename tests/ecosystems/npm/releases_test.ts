@@ -225,12 +225,14 @@ Deno.test("dependencies are the packages that installing brings from a registry"
         e: "owner/repository",
         f: "file:../f",
         g: "latest",
+        k: "NPM:shouted@1.0.0",
+        l: "Npm:@Real/l",
       },
       optionalDependencies: { a: "^1.0.0", h: "*" },
       peerDependencies: { i: ">=1" },
       devDependencies: { j: "1" },
     }),
-    ["a", "@real/b", "plain", "g", "h", "i"],
+    ["a", "@real/b", "plain", "g", "shouted", "@Real/l", "h", "i"],
   );
   assert.deepEqual(dependencies({ dependencies: ["x"] }), []);
 });
