@@ -1,5 +1,5 @@
 /** What rules need besides an index: advisories, and when other packages were first published. */
-import type { Facts, Judgement, Policy, Release } from "../policy/types.ts";
+import type { Facts, FirstPublish, Judgement, Policy, Release } from "../policy/types.ts";
 import type { Ecosystem, Index, Source } from "./ecosystem.ts";
 import type { Indexes } from "./indexes.ts";
 
@@ -37,7 +37,7 @@ export interface AdvisoryStatus {
 export const NOTHING_ASKED: Facts = Object.freeze({
   id: "off",
   advisories: Object.freeze({ state: "off", list: Object.freeze([]), asOf: null }),
-  dependencies: new Map<string, number | null>(),
+  dependencies: new Map(),
 });
 
 /** Policies an index is remembered for: each instant of the time machine is one of its own. */
@@ -60,7 +60,7 @@ interface Expected {
 }
 
 interface Gathered {
-  readonly published: ReadonlyMap<string, number | null>;
+  readonly published: Facts["dependencies"];
   /** Unix ms; what it holds is asked for again from then on. */
   readonly until: number;
 }
@@ -139,18 +139,19 @@ export class FactsSource {
   async #firstPublished(
     index: Index,
     policy: Policy,
-  ): Promise<ReadonlyMap<string, number | null> | null> {
+  ): Promise<Facts["dependencies"] | null> {
     const asked = policy.needs?.dependencies ?? null;
     if (asked === null || index.releases.length === 0) return null;
     const now = this.#parts.now();
-    const names = asked(index.releases, now).slice(0, MAX_DEPENDENCIES);
+    const wanted = asked(index.releases, now);
     const isOwn = (name: string) => isPrivate(policy, index.releases[0], name, this.#ecosystems);
-    const published = await this.#ages(
-      index.releases[0].ecosystem,
-      names.filter((name) => !isOwn(name)),
-    );
+    const others = wanted.filter((name) => !isOwn(name));
+    const names = others.slice(0, MAX_DEPENDENCIES);
+    const published = await this.#ages(index.releases[0].ecosystem, names);
     // Nobody else is asked about them, and nobody else can have made them.
-    for (const name of names.filter(isOwn)) published.set(name, 0);
+    for (const name of wanted.filter(isOwn)) published.set(name, 0);
+    // Whoever adds so many does not hide one among them.
+    for (const name of others.slice(MAX_DEPENDENCIES)) published.set(name, "unasked");
     let byPolicy = this.#dependencies.get(index);
     if (byPolicy === undefined) this.#dependencies.set(index, byPolicy = new Map());
     const complete = names.every((name) => typeof published.get(name) === "number");
@@ -160,8 +161,8 @@ export class FactsSource {
     return published;
   }
 
-  async #ages(id: string, names: readonly string[]): Promise<Map<string, number | null>> {
-    const ages = new Map<string, number | null>();
+  async #ages(id: string, names: readonly string[]): Promise<Map<string, FirstPublish>> {
+    const ages = new Map<string, FirstPublish>();
     const ecosystem = this.#ecosystems.get(id);
     const source = this.#parts.publicSources.get(id);
     if (ecosystem === undefined || source === undefined || names.length === 0) return ages;
@@ -232,7 +233,7 @@ function isPrivate(
 
 function withDependencies(
   facts: Facts,
-  dependencies: ReadonlyMap<string, number | null>,
+  dependencies: Facts["dependencies"],
 ): Facts {
   if (dependencies.size === 0) return facts;
   const ages = [...dependencies].map(([name, at]) => `${name}=${at}`).sort().join(" ");

@@ -202,7 +202,7 @@ interface Case {
 const UNASKED: Facts = Object.freeze({
   id: "",
   advisories: Object.freeze({ state: "never", list: Object.freeze([]), asOf: null }),
-  dependencies: new Map<string, number | null>(),
+  dependencies: new Map(),
 });
 
 const ALLOWED: Verdict = Object.freeze({

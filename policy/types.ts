@@ -114,9 +114,12 @@ export interface Facts {
   /** Equal for equal content: a judgement holds as long as it stays. */
   readonly id: string;
   readonly advisories: PackageAdvisories;
-  /** First publish of the packages asked for, by name as stated (Unix ms); null or absent: not known. */
-  readonly dependencies: ReadonlyMap<string, number | null>;
+  /** First publish of the packages that rules want to know of, by name as stated. */
+  readonly dependencies: ReadonlyMap<string, FirstPublish>;
 }
+
+/** Unix ms; null, as where it is absent: not known; `unasked`: too many were to be asked for. */
+export type FirstPublish = number | null | "unasked";
 
 /** What a policy's rules want to know besides an index. */
 export interface PolicyNeeds {

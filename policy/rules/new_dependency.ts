@@ -35,12 +35,16 @@ export const newDependency = {
     const recent = parseDuration(age);
     return (releases, now, { dependencies }) => {
       const byPosition = added(releases, { recent, now, schemes });
-      return (_release, position) => {
+      return ({ publishedAt }, position) => {
         const names = byPosition.get(position) ?? [];
+        // From then on nobody asks what it adds.
+        const end = publishedAt === null ? null : publishedAt + recent;
         const found = names.flatMap((name) => {
           const first = dependencies.get(name) ?? null;
-          if (first !== null) return first + recent > now ? young(name, first, recent) : [];
-          return unknown === "deny" ? unsaid(name) : [];
+          if (first === "unasked") return unasked(name, end);
+          if (first === null) return unknown === "deny" ? unsaid(name, end) : [];
+          if (first + recent <= now) return [];
+          return young(name, first, { age: recent, end });
         });
         return found.toSorted((a, b) => (b.until ?? Infinity) - (a.until ?? Infinity))[0] ?? null;
       };
@@ -48,28 +52,40 @@ export const newDependency = {
   },
 } satisfies Rule<"new_dependency", v.InferOutput<ReturnType<typeof settings>>>;
 
-function young(name: string, first: number, age: number): Finding {
+function young(
+  name: string,
+  first: number,
+  { age, end }: { age: number; end: number | null },
+): Finding {
   return {
     code: "new_dependency",
     message: `adds the dependency ${oneLine(name, 100)}, first published ` +
       `${formatInstant(first)}, less than ${formatDuration(age)} ago`,
-    until: first + age,
+    until: Math.min(first + age, end ?? Infinity),
   };
 }
 
-function unsaid(name: string): Finding {
+function unsaid(name: string, until: number | null): Finding {
   return {
     code: "new_dependency",
     message: `adds the dependency ${oneLine(name, 100)}, and nobody says when that was first ` +
       "published",
-    until: null,
+    until,
+  };
+}
+
+function unasked(name: string, until: number | null): Finding {
+  return {
+    code: "new_dependency",
+    message: `adds the dependency ${oneLine(name, 100)}, and more others than are asked about`,
+    until,
   };
 }
 
 /**
  * The dependencies that releases have and their predecessor has not, by
- * position. Only recent releases: who asked for those of all others would ask
- * for most of the registry.
+ * position. Only of recent releases, since each is asked for: one that is
+ * registered after that, under a name that was free until then, is not noticed.
  */
 function added(
   releases: readonly Release[],

@@ -4,6 +4,7 @@ import type {
   Advisory,
   AdvisoryState,
   DependenciesAsked,
+  Facts,
   Finding,
   Level,
   Release,
@@ -38,8 +39,8 @@ export interface RuleFacts {
     /** Those that affect the release at a position. */
     affecting(position: number): readonly Advisory[];
   };
-  /** First publish by package name, Unix ms; null or absent: not known. */
-  readonly dependencies: ReadonlyMap<string, number | null>;
+  /** By package name. */
+  readonly dependencies: Facts["dependencies"];
 }
 
 /** Checks the release at a position of the index it was made for. */

@@ -86,6 +86,23 @@ Deno.test("a package of a private registry counts as ours, and nobody else is as
   assert.ok(!it.npm.requests.some(({ path }) => path === "/young"));
 });
 
+Deno.test("a young package is not hidden among more dependencies than are asked about", async () => {
+  await using it = await setting();
+  const many = Array.from({ length: 51 }, (_, i) => `old-${i}`);
+  for (const name of many) it.npm.publish({ name, version: "1.0.0" });
+  const dependencies = Object.fromEntries([...many, "young"].map((name) => [name, "1"]));
+  const publishedAt = new Date(it.proxy.clock.now - DAY);
+  it.npm.publish({ name: "padded", version: "1.0.0" });
+  it.npm.publish({ name: "padded", version: "1.0.1", publishedAt, dependencies });
+  assert.deepEqual(await it.versions("padded"), ["1.0.0"]);
+  assert.ok(it.npm.requests.length < 60, `${it.npm.requests.length} requests`);
+  delete dependencies.young;
+  delete dependencies["old-50"];
+  it.npm.publish({ name: "broad", version: "1.0.0" });
+  it.npm.publish({ name: "broad", version: "1.0.1", publishedAt, dependencies });
+  assert.deepEqual(await it.versions("broad"), ["1.0.0", "1.0.1"]);
+});
+
 Deno.test("cargo's index states dependencies too", async () => {
   await using cargo = startCargoRegistry();
   await using proxy = await testProxy({

@@ -1,4 +1,4 @@
-import type { Advisory, AdvisoryState, Facts } from "../../../policy/types.ts";
+import type { Advisory, AdvisoryState, Facts, FirstPublish } from "../../../policy/types.ts";
 
 /** An advisory that affects nothing, but for what the test says. */
 export function advisory(more: Partial<Advisory> = {}): Advisory {
@@ -32,7 +32,7 @@ export function facts(
   { state = "current", asOf = null, dependencies = {} }: {
     state?: AdvisoryState;
     asOf?: number | null;
-    dependencies?: Readonly<Record<string, number | null>>;
+    dependencies?: Readonly<Record<string, FirstPublish>>;
   } = {},
 ): Facts {
   return {

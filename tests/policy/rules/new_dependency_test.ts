@@ -84,3 +84,19 @@ Deno.test("without the dependency's age `unknown` decides", () => {
     assert.equal(judge(releases, known, { unknown: "deny" })[1].action, "deny");
   }
 });
+
+Deno.test("what is held against a release's dependencies ends with the age of the release itself", () => {
+  const age = { publishedAt: NOW - 9 * DAY };
+  const end = NOW + DAY;
+  const releases = [before([]), after(["b"], age)];
+  const policy = only({ new_dependency: { level: "deny", unknown: "deny" } });
+  for (const b of [null, "unasked", NOW - HOUR] as const) {
+    const known = facts([], { dependencies: { b } });
+    const judgement = policy.judge(releases, NOW, undefined, known);
+    assert.deepEqual([judgement.verdicts[1].until, judgement.changesAt], [end, end], String(b));
+    assert.equal(policy.judge(releases, end - 1, undefined, known).denied, 1);
+    assert.equal(policy.judge(releases, end, undefined, known).denied, 0);
+  }
+  const undated = judge([before([]), after(["b"], { publishedAt: null })], {}, { unknown: "deny" });
+  assert.deepEqual([undated[1].action, undated[1].until], ["deny", null]);
+});
