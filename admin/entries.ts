@@ -202,6 +202,6 @@ async function removeEntry(list: List, context: Context): Promise<Response> {
     const kept = entries.filter((entry) => entryId(entry) !== id);
     if (kept.length < entries.length) return mergePatch(document, list.set(kept));
     throw new Problem("not_found", `There is no such ${list.one}.`);
-  }, change);
+  }, list === EXCEPTIONS ? { ...change, passing: true } : change);
   return noContent();
 }

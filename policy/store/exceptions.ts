@@ -121,6 +121,7 @@ class KvExceptions implements Exceptions {
     }, {
       by,
       reason,
+      passing: true,
       audit: { action: "break_glass", target: purl, before: null, after: exception },
       also(atomic) {
         firstNotice(atomic, org, { id: entryId(exception), since: now, until }, { told: true });
@@ -187,6 +188,7 @@ class KvExceptions implements Exceptions {
       return { ...document, exceptions: exceptions.filter((entry) => !gone.has(entryId(entry))) };
     }, {
       by: "proxy",
+      passing: true,
       // Exactly what was read is what ends.
       ifMatch: stored.revision,
       audit: { action: "exception.expired", target: null, before: over, after: null },

@@ -1,5 +1,7 @@
 import { decodeTime } from "ulid";
+import { parseInstant } from "../duration.ts";
 import { compileDocument } from "../engine.ts";
+import { entryId } from "../entry.ts";
 import { parsePolicy, type PolicyDocument } from "../schema.ts";
 import type { Policy, VersionSchemes } from "../types.ts";
 import { inheritedWebhook } from "../webhooks.ts";
@@ -157,8 +159,12 @@ class KvPolicies implements Policies {
     return this.#serially(org, () =>
       this.#store(org, options, async (stored) => {
         const own = readable(org, stored);
-        const current = own === null ? await this.#inherited(org) : await this.#load(org, own);
-        return { ...this.#draft(change({ ...current }, own !== null), current), current };
+        const { document: current, copyOf } = own === null
+          ? await this.#inherited(org)
+          : { document: await this.#load(org, own), copyOf: own.copyOf };
+        const changed = change({ ...current }, own !== null);
+        const draft = { ...this.#draft(changed, current), current };
+        return options.passing ? { ...draft, copyOf } : draft;
       }));
   }
 
@@ -166,21 +172,35 @@ class KvPolicies implements Policies {
     return this.#serially(org, () =>
       this.#retrying(org, change, async (stored, demand) => {
         if (stored.head === null) return false;
-        const lines = policyLines(this.#journal, org, change, {
-          before: await this.#state(org, stored),
-          after: await this.#state(org, { head: null, versionstamp: null }),
-        });
-        const head = await this.#documents.write(
-          org,
-          { ...this.#stamp(stored, change), json: null },
-          stored.versionstamp,
-          (atomic) => lines(demand(atomic)),
-        );
-        if (head === null) return undefined;
-        this.#journal.committed();
-        this.#cache.put(org, head, null);
-        return true;
+        const gone = await this.#goBack(org, change, { stored, demand });
+        return gone === undefined ? undefined : true;
       }));
+  }
+
+  /** To the default's; undefined: somebody else was faster. */
+  async #goBack(
+    org: string,
+    change: Change,
+    { stored, demand, current }: {
+      stored: StoredHead;
+      demand: Demand;
+      current?: PolicyDocument;
+    },
+  ): Promise<PolicyRevision | undefined> {
+    const lines = policyLines(this.#journal, org, change, {
+      before: await this.#state(org, stored, current),
+      after: await this.#state(org, { head: null, versionstamp: null }),
+    });
+    const head = await this.#documents.write(
+      org,
+      { ...this.#stamp(stored, change), json: null },
+      stored.versionstamp,
+      (atomic) => lines(demand(atomic)),
+    );
+    if (head === null) return undefined;
+    this.#journal.committed();
+    this.#cache.put(org, head, null);
+    return { ...head, document: null };
   }
 
   async history(
@@ -204,13 +224,39 @@ class KvPolicies implements Policies {
     return this.#documents.orgs();
   }
 
-  /** The document an org without its own lives under. */
-  async #inherited(org: string): Promise<PolicyDocument> {
-    if (org === DEFAULT_ORG) return parsePolicy({}, this.#schemes);
-    const head = readable(DEFAULT_ORG, await this.#documents.head(DEFAULT_ORG));
-    if (head === null) return parsePolicy({}, this.#schemes);
+  /** The document an org without its own lives under, as a copy for it, and what that is a copy of. */
+  async #inherited(org: string): Promise<{ document: PolicyDocument; copyOf: string }> {
+    const head = org === DEFAULT_ORG
+      ? null
+      : readable(DEFAULT_ORG, await this.#documents.head(DEFAULT_ORG));
+    if (head === null) {
+      return { document: parsePolicy({}, this.#schemes), copyOf: BUILT_IN_REVISION };
+    }
     const document = await this.#load(DEFAULT_ORG, head);
-    return { ...document, webhooks: document.webhooks.map(inheritedWebhook) };
+    const webhooks = document.webhooks.map(inheritedWebhook);
+    return { document: { ...document, webhooks }, copyOf: head.revision };
+  }
+
+  /** Whether a copy of the default's has the exceptions that came with it and are in force, and no others. */
+  async #addsNothing({ exceptions }: PolicyDocument, copyOf: string): Promise<boolean> {
+    const came = await this.#exceptionsOf(copyOf);
+    if (came === null) return false;
+    const known = new Set(came.map(entryId));
+    const kept = new Set(exceptions.map(entryId));
+    return [...kept].every((id) => known.has(id)) &&
+      came.every((entry) => kept.has(entryId(entry)) || hasEnded(entry, this.#now()));
+  }
+
+  /** Of a revision of the default's; null: it cannot be read. */
+  async #exceptionsOf(revision: string): Promise<PolicyDocument["exceptions"] | null> {
+    if (revision === BUILT_IN_REVISION) return [];
+    try {
+      const head = await this.#documents.revision(DEFAULT_ORG, revision);
+      return head === null ? null : (await this.#load(DEFAULT_ORG, head)).exceptions;
+    } catch (error) {
+      if (error instanceof PolicyUnreadable) return null;
+      throw error;
+    }
   }
 
   /** What the org lives under, for comparison: replacing it is how an unreadable one is mended. */
@@ -219,7 +265,9 @@ class KvPolicies implements Policies {
     if (known !== undefined) return { revision, document: known };
     if (head === "unreadable") return { revision, document: undefined };
     try {
-      const document = head === null ? await this.#inherited(org) : await this.#load(org, head);
+      const document = head === null
+        ? (await this.#inherited(org)).document
+        : await this.#load(org, head);
       return { revision, document };
     } catch (error) {
       if (!(error instanceof PolicyUnreadable)) throw error;
@@ -247,8 +295,13 @@ class KvPolicies implements Policies {
     draftOn: (stored: StoredHead) => Promise<Draft>,
   ): Promise<PolicyRevision> {
     return this.#retrying(org, change, async (stored, demand) => {
-      const { document, json, current } = await draftOn(stored);
-      const stamp = this.#stamp(stored, change);
+      const { document, json, current, copyOf } = await draftOn(stored);
+      if (
+        copyOf !== undefined && stored.head !== null && await this.#addsNothing(document, copyOf)
+      ) {
+        return await this.#goBack(org, change, { stored, demand, current });
+      }
+      const stamp = { ...this.#stamp(stored, change), copyOf };
       // Compiled first, so that nothing is stored that cannot be used.
       const policy = this.#compile(document, org, stamp.revision);
       const lines = policyLines(this.#journal, org, change, {
@@ -334,6 +387,10 @@ function demandRevision(org: string, { head }: StoredHead, wanted: Change["ifMat
   throw new PreconditionFailed(
     `Cannot change the policy of ${org} as ${wanted ?? "none"}: current is ${current ?? "none"}`,
   );
+}
+
+function hasEnded({ until }: PolicyDocument["exceptions"][number], now: number): boolean {
+  return until !== undefined && parseInstant(until) <= now;
 }
 
 function readable(org: string, { head }: StoredHead): PolicyHead | null {

@@ -29,6 +29,7 @@ const headSchema = v.object({
   by: v.string(),
   pieces: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000)),
   bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  copyOf: v.optional(v.string()),
 });
 
 /** What is stored under an org's name. */
@@ -44,6 +45,8 @@ export interface NewRevision {
   readonly by: string;
   /** JSON; null: back to the default's. */
   readonly json: string | null;
+  /** As in `PolicyHead`. */
+  readonly copyOf?: string;
 }
 
 export class PolicyDocuments {
@@ -99,13 +102,20 @@ export class PolicyDocuments {
    */
   async write(
     org: string,
-    { revision, at, by, json }: NewRevision,
+    { revision, at, by, json, copyOf }: NewRevision,
     expected: string | null,
     also: (atomic: Deno.AtomicOperation) => void = () => {},
   ): Promise<PolicyHead | null> {
     const bytes = json === null ? null : new TextEncoder().encode(json);
     const pieces = bytes === null ? [] : await pack(bytes);
-    const head = { revision, at, by, pieces: pieces.length, bytes: bytes?.length ?? 0 };
+    const head: PolicyHead = {
+      revision,
+      at,
+      by,
+      pieces: pieces.length,
+      bytes: bytes?.length ?? 0,
+      ...(copyOf === undefined ? {} : { copyOf }),
+    };
     // Made first, so that nothing is stored if it cannot be.
     const flip = this.kv.atomic()
       .check({ key: keys.policy(org), versionstamp: expected })
@@ -145,6 +155,13 @@ export class PolicyDocuments {
     for (let piece = 0; piece < head.pieces; piece++) {
       await this.kv.delete(keys.policyPiece(org, head.revision, piece));
     }
+  }
+
+  /** The head of one of an org's revisions; null: there is none that can be read. Throws StoreUnavailable. */
+  async revision(org: string, revision: string): Promise<PolicyHead | null> {
+    const key = keys.policyRevision(org, revision);
+    const entry = await this.#guard("read a policy", () => this.kv.get(key));
+    return readHead(entry.value);
   }
 
   /** Heads of an org's revisions, newest first. Throws PolicyUnreadable, StoreUnavailable. */

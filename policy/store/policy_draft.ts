@@ -22,6 +22,8 @@ export interface Draft {
   readonly json: string;
   /** What the org lives under so far, where it has been read already. */
   readonly current?: PolicyDocument;
+  /** As in `PolicyHead`. */
+  readonly copyOf?: string;
 }
 
 /** What is stored already, and needs no second look. */

@@ -38,6 +38,9 @@ export function policyLines(
   return (atomic) => {
     const { id } = journal.audit(atomic, { org, by, reason, changes, ...entry });
     if (comparable) keepFormer(atomic, { org, id, before: before.document, after: after.document });
+    if (audit !== undefined && removed) {
+      journal.audit(atomic, { org, by, action: "policy.removed", before: stateOf(before) });
+    }
     // Whoever names the change themselves tells the webhooks in their own words.
     if (audit === undefined) {
       journal.news(atomic, {

@@ -73,6 +73,7 @@ async function approve(found: Found, deciding: Deciding): Promise<ExceptionReque
   }, {
     by: decision.by,
     reason: decision.comment ?? undefined,
+    passing: true,
     audit: {
       action: "exception.approved",
       target: request.id,

@@ -15,6 +15,8 @@ export interface PolicyHead {
   readonly pieces: number;
   /** Bytes of the document as JSON. */
   readonly bytes: number;
+  /** The default's revision that it is a copy of but for passing exceptions; absent: it is the org's own. */
+  readonly copyOf?: string;
 }
 
 export interface PolicyRevision extends PolicyHead {
@@ -44,6 +46,12 @@ export interface Change {
    * are then told nothing of the policy: `also` tells them in its own words.
    */
   readonly audit?: Pick<AuditEntry, "action" | "target" | "before" | "after">;
+  /**
+   * It adds or takes away exceptions alone, for a time. An org without a policy
+   * gets a copy of the default's for it, and lives under the default's again
+   * once such changes have left nothing of their own in that copy.
+   */
+  readonly passing?: true;
   /**
    * Adds writes and checks to the commit; called anew for each attempt. Where a
    * check of its own fails, the change throws PreconditionFailed.
@@ -77,6 +85,7 @@ export interface Policies {
   /**
    * Reads the current document (the org's, else the default's), changes it and
    * stores the result, again if somebody else was faster and no ifMatch was given.
+   * Its document is null where the change was `passing` and the org is back at the default's.
    * @param change returns another document and leaves the one given as it is;
    * `own`: whether that is the org's own, not one it inherits
    */

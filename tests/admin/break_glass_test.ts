@@ -53,3 +53,14 @@ Deno.test("the glass stays whole for others, for more than one release, and with
     }
     assert.deepEqual((await call("GET", `${ORG}/exceptions`)).items, []);
   }));
+
+Deno.test("an org without a policy is back under the default's when its broken glass is taken back", () =>
+  inWorld(async ({ call }) => {
+    const source = async () => (await call("GET", `${ORG}/policy`)).headers.get("policy-source");
+    const made = await call("POST", `${ORG}/break-glass`, { body: { purl: PURL, reason: "x" } });
+    assert.equal(await source(), "own");
+    assert.equal((await call("DELETE", `${ORG}/exceptions/${made.body.id}`)).status, 204);
+    assert.equal(await source(), "builtin");
+    const log = await call("GET", `${ORG}/audit?action=policy.removed`);
+    assert.equal(log.items.length, 1);
+  }));

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openAudit } from "../../../policy/store/audit.ts";
 import { PolicyInvalid } from "../../../policy/store/errors.ts";
 import { keys } from "../../../policy/store/keys.ts";
 import { PolicyDocuments } from "../../../policy/store/policy_documents.ts";
@@ -276,4 +277,63 @@ Deno.test("the end of a broken glass is announced to nobody: it was shouted", ()
     await exceptions.breakGlass("acme", { purl: "pkg:npm/a@1.0.0", reason: "x", by: "eve" });
     clock.now += HOUR - 60_000;
     assert.deepEqual(await exceptions.expire(), { ended: 0, told: 0, failed: [] });
+  }));
+
+const GLASS = { purl: "pkg:npm/axios@1.0.0", reason: "x", by: "eve" };
+const BLOCKING = { rules: { block: { entries: [{ purl: "pkg:npm/evil" }] } } };
+
+Deno.test("an org that had no policy is back under the default's once what was let through has ended", () =>
+  inStores(async ({ kv, exceptions, requests, policies, other, clock }) => {
+    const forever = { purl: "pkg:npm/ever", rules: ["min_age"] };
+    const passing = { ...forever, purl: "pkg:npm/now", until: at(NOW + HOUR) };
+    await policies.replace("default", { exceptions: [forever, passing] }, { by: "root" });
+    await exceptions.breakGlass("team", GLASS);
+    const { request } = await requests.ask(wish({ org: "team" }));
+    const until = NOW + 3 * HOUR;
+    const approval = { decision: "approve", by: "eve", role: "editor", comment: null } as const;
+    await requests.decide("team", request.id, { ...approval, until });
+    const held = (await policies.read("team"))?.document;
+    assert.equal(Reflect.get(held ?? {}, "exceptions").length, 4);
+
+    clock.now = NOW + HOUR;
+    await exceptions.expire();
+    assert.equal((await policies.get("team")).org, "team", "the approval still lasts");
+    clock.now = until;
+    const runs = await Promise.all([exceptions.expire(), other().exceptions.expire()]);
+    assert.deepEqual(runs.map(({ failed }) => failed), [[], []]);
+    assert.equal(await policies.read("team"), null);
+    await policies.replace("default", BLOCKING, { by: "root" });
+    assert.equal((await policies.get("team")).org, "default");
+
+    const { items } = await openAudit(kv).list("team", { limit: 100 });
+    assert.deepEqual(
+      items.map(({ by, action }) => `${by} ${action}`).filter((line) => !/asked/.test(line)),
+      [
+        "proxy policy.removed",
+        "proxy exception.expired",
+        "proxy exception.expired",
+        "eve exception.approved",
+        "eve break_glass",
+      ],
+    );
+    const { items: ended } = await exceptions.ended("team", { limit: 10 });
+    assert.deepEqual(ended.map(({ purl }) => purl).sort(), [
+      "pkg:npm/axios@1.0.0",
+      "pkg:npm/axios@1.0.0",
+      "pkg:npm/now",
+    ]);
+  }));
+
+Deno.test("a policy that somebody has changed, or made themselves, stays when an exception ends", () =>
+  inStores(async ({ exceptions, policies, clock }) => {
+    await exceptions.breakGlass("changed", GLASS);
+    await policies.update("changed", (document) => ({ ...document, ...BLOCKING }), { by: "eve" });
+    await policies.replace("own", {}, { by: "eve" });
+    await exceptions.breakGlass("own", GLASS);
+    await exceptions.breakGlass("fewer", GLASS);
+    await policies.replace("default", {}, { by: "root" });
+    clock.now += HOUR;
+    assert.equal((await exceptions.expire()).ended, 3);
+    const orgs = await policies.orgs();
+    assert.deepEqual(orgs.filter((org) => org !== "acme"), ["changed", "default", "own"]);
   }));
