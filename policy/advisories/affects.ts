@@ -52,14 +52,18 @@ function affectedBy({ versions, ranges }: Advisory, line: VersionLine): Uint8Arr
   return hits;
 }
 
+/**
+ * At equal versions a `fixed` ends what came before, so that a range which begins
+ * there counts, and a `last_affected` ends what begins there.
+ */
+const ORDER = { fixed: 0, introduced: 1, last_affected: 2, limit: 3 } as const;
+
 function inOrder(events: readonly AdvisoryEvent[], line: VersionLine): AdvisoryEvent[] {
   const isStart = ({ kind, version }: AdvisoryEvent) =>
     kind === "introduced" && (version === "0" || !line.reads(version));
   return events.toSorted((a, b) => {
     if (isStart(a) || isStart(b)) return Number(isStart(b)) - Number(isStart(a));
-    const order = line.compare(a.version, b.version);
-    // Where one range ends as another begins, the version is affected.
-    return order !== 0 ? order : Number(a.kind === "introduced") - Number(b.kind === "introduced");
+    return line.compare(a.version, b.version) || ORDER[a.kind] - ORDER[b.kind];
   });
 }
 

@@ -57,6 +57,17 @@ Deno.test("borders between versions of the index, not at them", () => {
   );
 });
 
+Deno.test("a range may be one version long, or begin where another is mended", () => {
+  const last = event("last_affected", "1.0.0");
+  for (const events of [[introduced("1.0.0"), last], [last, introduced("1.0.0")]]) {
+    assert.deepEqual(affected("npm", NPM, { events }), ["1.0.0"]);
+  }
+  const touching = [introduced("0"), fixed("1.0.0"), introduced("1.0.0"), fixed("1.0.1")];
+  for (const events of [touching, touching.toReversed()]) {
+    assert.deepEqual(affected("npm", NPM, { events }), ["0.9.0", "1.0.0", "1.0.1-beta.1"]);
+  }
+});
+
 Deno.test("`limit` ends what is affected, `*` does not", () => {
   const limited = (version: string) => [introduced("0"), event("limit", version)];
   assert.deepEqual(affected("npm", NPM, { events: limited("1.0.0") }), ["0.9.0"]);
@@ -96,11 +107,16 @@ Deno.test("each ecosystem's own order counts", () => {
   ]);
 });
 
+/** At equal versions: what was affected before is mended, then it begins, then it ends. */
+const TURNS: readonly AdvisoryEvent["kind"][] = ["fixed", "introduced", "last_affected"];
+
 /** OSV's algorithm, word for word. */
 function naive(version: number, events: readonly AdvisoryEvent[]): boolean {
   const value = ({ version }: AdvisoryEvent) => Number(version.split(".")[0]);
+  const limits = events.filter(({ kind }) => kind === "limit");
+  if (limits.length > 0 && !limits.some((one) => version < value(one))) return false;
   const sorted = events.toSorted((a, b) =>
-    value(a) - value(b) || Number(a.kind === "introduced") - Number(b.kind === "introduced")
+    value(a) - value(b) || TURNS.indexOf(a.kind) - TURNS.indexOf(b.kind)
   );
   let vulnerable = false;
   for (const one of sorted) {
@@ -114,7 +130,7 @@ function naive(version: number, events: readonly AdvisoryEvent[]): boolean {
 Deno.test("whatever the events are, the same versions are affected as by OSV's algorithm", () => {
   const events = fc.array(
     fc.record({
-      kind: fc.constantFrom("introduced", "fixed", "last_affected"),
+      kind: fc.constantFrom("introduced", "fixed", "last_affected", "limit"),
       version: fc.integer({ min: 1, max: 12 }).map((major) => `${major}.0.0`),
     }),
     { minLength: 1, maxLength: 6 },
