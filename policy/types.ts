@@ -193,6 +193,11 @@ export interface VersionScheme {
   normalizeName(name: string): string | null;
   /** Total order; versions that do not parse come first. */
   compare(a: string, b: string): number;
+  /**
+   * Whether what follows `+` orders versions, as PEP 440's local labels do.
+   * False: it is SemVer's build metadata, by which `compare` merely tells apart.
+   */
+  readonly ordersBuilds: boolean;
   /** Whether a version is in a range of the ecosystem's own syntax, pre-releases included. Throws SyntaxError. */
   range(text: string): (version: string) => boolean;
   /** Whether `range`, which reads a text, passes over no part of it: what is written anew has to be so. */

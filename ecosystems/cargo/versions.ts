@@ -18,6 +18,7 @@ const PINNED_BUILD = /^=\s*(\S+\+\S+)$/;
 export const cargoVersions: VersionScheme = {
   ecosystem: "cargo",
   purlType: "cargo",
+  ordersBuilds: false,
 
   /** crates.io holds `a-b`, `a_b` and `A_b` to be one crate, so they are one name here. */
   normalizeName(name) {

@@ -10,6 +10,7 @@ const OPTIONS = { loose: true, includePrerelease: true } as const;
 export const npmVersions: VersionScheme = {
   ecosystem: "npm",
   purlType: "npm",
+  ordersBuilds: false,
 
   /** Old packages with capitals exist beside their lower-case namesakes, so case is kept. */
   normalizeName(name) {

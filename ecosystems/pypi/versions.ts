@@ -16,6 +16,7 @@ const FILE_VERSION = /^(?=.*\d)[a-z0-9][\w.+!-]*$(?<!\.x)/i;
 export const pypiVersions: VersionScheme = {
   ecosystem: "pypi",
   purlType: "pypi",
+  ordersBuilds: true,
 
   normalizeName(name) {
     return NAME.test(name) ? name.toLowerCase().replace(/[-_.]+/g, "-") : null;

@@ -1,4 +1,5 @@
 import type { Advisory, AdvisoryEvent, Release, VersionScheme, VersionSchemes } from "../types.ts";
+import { border, compareToBorder } from "./borders.ts";
 
 /**
  * Which advisories affect which releases of one index, worked out at the first
@@ -98,11 +99,13 @@ class VersionLine {
 
   /** Whether the ecosystem can order it. */
   reads(version: string): boolean {
-    return this.#scheme.major(complete(version)) !== complete(version);
+    const named = border(version, this.#scheme);
+    return this.#scheme.major(named) !== named;
   }
 
+  /** Of two versions that an advisory names. */
   compare(a: string, b: string): number {
-    return this.#scheme.compare(complete(a), complete(b));
+    return this.#scheme.compare(border(a, this.#scheme), border(b, this.#scheme));
   }
 
   /** Rank of the first that is not below a version. */
@@ -115,28 +118,35 @@ class VersionLine {
     return this.#first((order) => order > 0, version);
   }
 
-  /** Marks the version itself, however it is spelled. */
+  /** Marks the version itself, however it is spelled and built. */
   markEqual(version: string, hits: Uint8Array): void {
     const rank = this.#ranks.get(version);
-    if (rank !== undefined) hits[rank] = 1;
-    else if (this.reads(version)) hits.fill(1, this.atLeast(version), this.above(version));
+    if (rank === undefined) {
+      if (this.reads(version)) hits.fill(1, this.atLeast(version), this.above(version));
+      return;
+    }
+    hits[rank] = 1;
+    for (let i = rank - 1; this.#means(version, i); i--) hits[i] = 1;
+    for (let i = rank + 1; this.#means(version, i); i++) hits[i] = 1;
+  }
+
+  /** Whether the release of a rank, spelled in another way, is of this version. */
+  #means(version: string, rank: number): boolean {
+    const scheme = this.#scheme;
+    if (rank < 0 || rank >= this.versions.length) return false;
+    if (scheme.isCanonical(version) && scheme.isCanonical(this.versions[rank])) return false;
+    return compareToBorder(this.versions[rank], border(version, scheme), scheme) === 0;
   }
 
   #first(holds: (order: number) => boolean, version: string): number {
-    const border = complete(version);
+    const named = border(version, this.#scheme);
     let low = 0;
     let high = this.versions.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (holds(this.#scheme.compare(this.versions[middle], border))) high = middle;
+      if (holds(compareToBorder(this.versions[middle], named, this.#scheme))) high = middle;
       else low = middle + 1;
     }
     return low;
   }
-}
-
-/** Databases write `1.2` where an ecosystem of three parts has `1.2.0`; PEP 440 holds them to be equal. */
-function complete(version: string): string {
-  const parts = /^v?(\d+)(?:\.(\d+))?$/.exec(version);
-  return parts === null ? version : `${parts[1]}.${parts[2] ?? "0"}.0`;
 }

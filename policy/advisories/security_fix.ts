@@ -1,4 +1,5 @@
 import type { Advisory, Release, VersionScheme } from "../types.ts";
+import { border, compareToBorder } from "./borders.ts";
 
 /**
  * Files of one version that come later than this after its first are not of the
@@ -56,7 +57,8 @@ function collect(line: readonly number[][], { releases, scheme, standing, fixes 
     const [first] = version;
     const allowed = version.some((at) => standing.isAllowed(at));
     const own = standing.affecting(first).filter(isReviewed);
-    const isThis = (fixed: string) => scheme.compare(fixed, releases[first].version) === 0;
+    const isThis = (fixed: string) =>
+      compareToBorder(releases[first].version, border(fixed, scheme), scheme) === 0;
     const lifted = !allowed && mends(own, older, isThis) ? young(version, releases, standing) : [];
     for (const at of lifted) fixes.add(at);
     const had = allowed || lifted.length > 0;

@@ -97,6 +97,47 @@ Deno.test("listed versions are affected, however an ecosystem spells them", () =
   assert.deepEqual(affected("cargo", ["1.0.0", "1.0.1"], { listed: ["1.0.1"] }), ["1.0.1"]);
 });
 
+Deno.test("what was built of a version is that version", () => {
+  const crates = ["0.4.58+curl-7.85.0", "0.4.59", "0.4.59+curl-7.86.0", "0.4.60+curl-8"];
+  const upTo = (version: string) => [introduced("0"), event("last_affected", version)];
+  for (const ecosystem of ["cargo", "npm"]) {
+    const has = (more: Parameters<typeof affected>[2]) => affected(ecosystem, crates, more);
+    for (const version of ["0.4.59", "0.4.59+curl-7.86.0", "0.4.59+other"]) {
+      assert.deepEqual(has({ events: upTo(version) }), crates.slice(0, 3), version);
+      assert.deepEqual(has({ listed: [version] }), crates.slice(1, 3), version);
+      assert.deepEqual(has({ events: [introduced(version)] }), crates.slice(1), version);
+      assert.deepEqual(has({ events: [introduced("0"), fixed(version)] }), crates.slice(0, 1));
+      const one = [introduced(version), event("last_affected", "0.4.59")];
+      assert.deepEqual(has({ events: one }), crates.slice(1, 3), version);
+    }
+  }
+  const local = ["1.0", "1.0+ubuntu1", "1.0+ubuntu2", "1.0.post1"];
+  const has = (more: Parameters<typeof affected>[2]) => affected("pypi", local, more);
+  assert.deepEqual(has({ listed: ["1.0"] }), local.slice(0, 3));
+  assert.deepEqual(has({ listed: ["1"] }), local.slice(0, 3));
+  assert.deepEqual(has({ listed: ["1.0+ubuntu1"] }), ["1.0+ubuntu1"]);
+  assert.deepEqual(has({ events: upTo("1.0") }), local.slice(0, 3));
+  assert.deepEqual(has({ events: [introduced("0"), fixed("1.0")] }), []);
+  assert.deepEqual(has({ events: [introduced("0"), fixed("1.0+ubuntu2")] }), local.slice(0, 2));
+});
+
+Deno.test("a version that an index spells in two ways is affected in both", () => {
+  assert.deepEqual(affected("pypi", ["1.0", "1.0.0", "1.1"], { listed: ["1.0"] }), [
+    "1.0",
+    "1.0.0",
+  ]);
+});
+
+Deno.test("what only looks like a build is compared with nothing", () => {
+  const versions = ["1.0.0+", "1.0.0", "2.0.0+ä"];
+  assert.deepEqual(affected("cargo", versions, { events: [introduced("0"), fixed("1.0.0")] }), [
+    "1.0.0+",
+    "2.0.0+ä",
+  ]);
+  assert.deepEqual(affected("cargo", versions, { listed: ["1.0.0"] }), ["1.0.0"]);
+  assert.deepEqual(affected("cargo", versions, { listed: ["1.0.0+"] }), ["1.0.0+"]);
+});
+
 Deno.test("each ecosystem's own order counts", () => {
   const events = [introduced("0"), fixed("1.0.1")];
   assert.deepEqual(affected("pypi", ["1.0.1rc1", "1.0.1", "1.0.1.post1", "1!0.1"], { events }), [

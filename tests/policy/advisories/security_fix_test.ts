@@ -29,6 +29,16 @@ Deno.test("a fix goes out young where every older release suffers", () => {
   ]);
 });
 
+Deno.test("what was built of the version that mends is the fix, once", () => {
+  const crate = { ecosystem: "cargo" };
+  const releases = [
+    old("0.4.59+curl-7", crate),
+    young("0.4.60+curl-8", crate),
+    young("0.4.60+curl-9", crate),
+  ];
+  assert.deepEqual(withheld(releases, [fixedIn("0.4.60")]), ["0.4.60+curl-9"]);
+});
+
 Deno.test("an advisory alone opens no door", () => {
   const releases = [old("1.0.0"), young("1.0.2")];
   const range = (kind: "last_affected" | "introduced", version: string) =>
