@@ -1,6 +1,6 @@
 /** Questions that arrive together travel together. */
 import type { RecordVersion } from "../../policy/store/advisory_pack.ts";
-import type { OsvQuery } from "./client.ts";
+import type { BatchResult, OsvQuery } from "./client.ts";
 
 /** A batch leaves when nobody has joined it for this long, */
 const WINDOW_MS = 5;
@@ -13,7 +13,7 @@ const MAX_PACKAGES = 500;
 /** What arrives while these are under way becomes the next batch. */
 const AT_ONCE = 2;
 
-type Ask = (packages: readonly OsvQuery[]) => Promise<RecordVersion[][]>;
+type Ask = (packages: readonly OsvQuery[]) => Promise<BatchResult[]>;
 
 interface Waiting {
   readonly query: OsvQuery;
@@ -57,7 +57,11 @@ export class Batcher {
     this.#schedule();
     try {
       const answers = await this.#ask(batch.map(({ query }) => query));
-      batch.forEach(({ resolve }, i) => resolve(answers[i]));
+      batch.forEach(({ resolve, reject }, i) => {
+        const answer = answers[i];
+        if (answer instanceof Error) reject(answer);
+        else resolve(answer);
+      });
     } catch (error) {
       for (const { reject } of batch) reject(error);
     } finally {

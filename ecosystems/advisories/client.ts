@@ -41,17 +41,21 @@ const NOT_NOW: ReadonlySet<number> = new Set([408, 429]);
 
 const token = v.nullish(v.pipe(v.string(), v.maxLength(10_000)));
 
-const batchSchema = v.looseObject({
-  results: v.array(v.looseObject({
-    vulns: v.optional(v.array(v.looseObject({ id: idSchema, modified: instantSchema }))),
-    next_page_token: token,
-  })),
+const batchSchema = v.looseObject({ results: v.array(v.unknown()) });
+
+/** Of one package. */
+const resultSchema = v.looseObject({
+  vulns: v.optional(v.array(v.looseObject({ id: idSchema, modified: instantSchema }))),
+  next_page_token: token,
 });
 
 const querySchema = v.looseObject({
   vulns: v.optional(v.array(v.unknown())),
   next_page_token: token,
 });
+
+/** What OSV says of one package of a batch: what cannot be read is that package's matter alone. */
+export type BatchResult = RecordVersion[] | AdvisoryUnreadable;
 
 interface Page {
   readonly at: number;
@@ -70,32 +74,36 @@ export class OsvClient {
   }
 
   /** The records of each package, all of its versions together; in the order asked. */
-  async batch(packages: readonly OsvQuery[]): Promise<RecordVersion[][]> {
+  async batch(packages: readonly OsvQuery[]): Promise<BatchResult[]> {
     const found = packages.map((): RecordVersion[] => []);
+    const unreadable = new Map<number, AdvisoryUnreadable>();
     let pages: Page[] = packages.map((_, at) => ({ at, token: null }));
-    for (let round = 0; pages.length > 0; round++) {
-      if (round >= MAX_PAGES) throw new AdvisoryUnreadable("OSV's answer has no last page");
-      pages = await this.#batchPage(packages, pages, found);
+    for (let round = 0; pages.length > 0 && round < MAX_PAGES; round++) {
+      const results = await this.#batchPage(packages, pages);
+      pages = pages.flatMap(({ at }, i) => {
+        const result = v.safeParse(resultSchema, results[i]);
+        if (!result.success) {
+          unreadable.set(at, new AdvisoryUnreadable("OSV's answer on a package is none"));
+          return [];
+        }
+        const { vulns = [], next_page_token: next } = result.output;
+        found[at].push(...vulns.map(({ id, modified }) => ({ id, modified })));
+        return next ? [{ at, token: next }] : [];
+      });
     }
-    return found;
+    for (const { at } of pages) unreadable.set(at, endless());
+    return found.map((list, at) => unreadable.get(at) ?? list);
   }
 
-  async #batchPage(
-    packages: readonly OsvQuery[],
-    pages: readonly Page[],
-    found: RecordVersion[][],
-  ): Promise<Page[]> {
+  /** One result for each page. */
+  async #batchPage(packages: readonly OsvQuery[], pages: readonly Page[]): Promise<unknown[]> {
     const queries = pages.map(({ at, token }) => ({ package: packages[at], ...paged(token) }));
     const answer = await this.#ask("v1/querybatch", { body: { queries }, ofOne: false });
     const parsed = v.safeParse(batchSchema, answer);
     if (!parsed.success || parsed.output.results.length !== pages.length) {
       throw new AdvisoryUnreadable("OSV's answer to a batch is not what was asked for");
     }
-    return parsed.output.results.flatMap(({ vulns = [], next_page_token: next }, i) => {
-      const { at } = pages[i];
-      found[at].push(...vulns.map(({ id, modified }) => ({ id, modified })));
-      return next ? [{ at, token: next }] : [];
-    });
+    return parsed.output.results;
   }
 
   /** All records of one package, in full. */
@@ -112,7 +120,7 @@ export class OsvClient {
       if (!next) return found;
       token = next;
     }
-    throw new AdvisoryUnreadable("OSV's answer has no last page");
+    throw endless();
   }
 
   /** One record. */
@@ -164,6 +172,10 @@ export class OsvClient {
       throw new AdvisoriesUnavailable(`Cannot reach OSV at ${host}`, ofOne, { cause });
     }
   }
+}
+
+function endless(): AdvisoryUnreadable {
+  return new AdvisoryUnreadable("OSV's answer has no last page");
 }
 
 function paged(token: string | null): { page_token?: string } {
