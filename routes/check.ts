@@ -1,5 +1,6 @@
 /** `POST <base>/check`: what the policy makes of a lockfile or SBOM, before anything is installed. */
 import { LockfileInvalid, readLockfile } from "../ecosystems/lockfiles/mod.ts";
+import { Slots } from "../ecosystems/slots.ts";
 import type { Deps } from "./deps.ts";
 import { type CheckedEntry, checkEntries } from "./check_entries.ts";
 import {
@@ -16,7 +17,6 @@ import type { Client } from "./exchange.ts";
 import { demand, type Identified } from "./identity.ts";
 import { isUnknownOrg, noSuchOrg } from "./orgs.ts";
 import { preferredType } from "./prefers.ts";
-import { Slots } from "./slots.ts";
 
 export interface CheckRequest {
   readonly request: Request;

@@ -2,7 +2,8 @@
 import type { AdvisoryAnswer, RecordVersion } from "../../policy/store/advisory_pack.ts";
 import { advisoryFor, AdvisoryUnreadable, type OsvRecord } from "../../policy/advisories/record.ts";
 import type { Advisory } from "../../policy/types.ts";
-import { Batcher, Turns } from "./batcher.ts";
+import { Slots } from "../slots.ts";
+import { Batcher } from "./batcher.ts";
 import type { OsvClient, OsvQuery } from "./client.ts";
 
 const RECORDS_AT_ONCE = 8;
@@ -17,7 +18,7 @@ export class Asking {
   readonly #client: OsvClient;
   readonly #now: () => number;
   readonly #batcher: Batcher;
-  readonly #turns = new Turns(RECORDS_AT_ONCE);
+  readonly #slots = new Slots(RECORDS_AT_ONCE);
 
   /** @param now Unix ms */
   constructor(client: OsvClient, now: () => number) {
@@ -58,10 +59,10 @@ export class Asking {
     try {
       const wanted = new Set(unknown.map(({ id }) => id));
       const found = wanted.size > 1
-        ? (await this.#turns.take(() => client.query(one.query))).filter(({ id }) => wanted.has(id))
+        ? (await this.#slots.run(() => client.query(one.query))).filter(({ id }) => wanted.has(id))
         : [];
       const missing = wanted.difference(new Set(found.map(({ id }) => id)));
-      const rest = [...missing].map((id) => this.#turns.take(() => client.record(id)));
+      const rest = [...missing].map((id) => this.#slots.run(() => client.record(id)));
       return [...found, ...await Promise.all(rest)];
     } catch (cause) {
       // Named as malware, and nobody can say which versions are meant.

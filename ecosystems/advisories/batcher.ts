@@ -70,25 +70,3 @@ export class Batcher {
     }
   }
 }
-
-/** Lets a number of works run at once; the others wait for their turn. */
-export class Turns {
-  readonly #queue: (() => void)[] = [];
-  #free: number;
-
-  constructor(atOnce: number) {
-    this.#free = atOnce;
-  }
-
-  async take<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#queue.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = this.#queue.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
-  }
-}

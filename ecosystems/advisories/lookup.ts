@@ -150,7 +150,7 @@ export class Advisories implements AdvisorySource {
     await atMost(patient ? WAIT_MS : BRIEFLY_MS, flight);
     const late = this.#flights.has(one.key);
     if (late && this.#last === null) this.#impatientUntil = now() + IMPATIENT_MS;
-    return this.#held.get(one.key)?.facts ?? this.#without(null);
+    return this.#held.get(one.key)?.facts ?? this.#unknown();
   }
 
   /**
@@ -167,7 +167,7 @@ export class Advisories implements AdvisorySource {
       if (one === null) return null;
       const held = this.#held.get(one.key);
       if (held === undefined || this.#parts.now() >= held.refreshAt) await this.#flight(one);
-      return (this.#held.get(one.key)?.facts ?? this.#without(null)).advisories;
+      return (this.#held.get(one.key)?.facts ?? this.#unknown()).advisories;
     }));
   }
 
@@ -313,14 +313,14 @@ export class Advisories implements AdvisorySource {
     if (answer !== null && now - answer.at < FRESH_MS) return "current";
     if (answer !== null && now - answer.at < STALE_MS) return "stale";
     if (imported) return "current";
-    return this.#without(null).advisories.state;
+    return this.#unknown().advisories.state;
   }
 
   /** What is known of a package of which nothing is known. */
-  #without(asOf: number | null): Facts {
+  #unknown(): Facts {
     const last = this.#last ?? null;
     const state = last === null ? "never" : this.#parts.now() - last < STALE_MS ? "late" : "silent";
-    return factsOf({ state, list: [], asOf }, last);
+    return factsOf({ state, list: [], asOf: null }, last);
   }
 
   async #answered(at: number): Promise<void> {
