@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Advisory } from "../types.ts";
 import { type AdvisoryAnswer, pack, type Packed, readPiece, unpack } from "./advisory_pack.ts";
+import { BulkWriter } from "./bulk_writer.ts";
 import { committed } from "./committed.ts";
 import { StoreUnavailable } from "./errors.ts";
 import { idMaker } from "./id_maker.ts";
@@ -12,11 +13,6 @@ import { guarded, guardedList } from "./timeout.ts";
 const KEEP_MS = 30 * 24 * 3600_000;
 /** KV's limit for one `getMany`. */
 const KEYS_AT_ONCE = 10;
-/**
- * Bounds of an atomic: KV allows 1,000 mutations and 819,200 bytes, 81,920 of them
- * in keys. Others cannot write to a file meanwhile, so less is kinder.
- */
-const ATOMIC = { mutations: 200, bytes: 250_000 } as const;
 /** How long one answer of KV is waited for: a client waits for 2 s in all. */
 const TIMEOUT_MS = 1_000;
 /** At reading what is being replaced: an import takes longer than that. */
@@ -141,7 +137,7 @@ export class AdvisoryStore {
   ): Promise<BulkHead> {
     const generation = this.#ulid(now);
     let advisories = 0;
-    const writer = new Writer(this.kv);
+    const writer = new BulkWriter(this.kv);
     for (const [name, list] of packages) {
       advisories += list.length;
       const pieces = pack({ at, ids: [], list });
@@ -163,7 +159,7 @@ export class AdvisoryStore {
 
   /** Removes earlier imports, and those that were broken off. */
   async #sweep(ecosystem: string, current: string): Promise<void> {
-    const writer = new Writer(this.kv);
+    const writer = new BulkWriter(this.kv);
     const selector = { prefix: keys.bulkOf(ecosystem) };
     for await (const { key } of guardedList(this.kv, selector, { batchSize: 500 }, 10_000)) {
       if (key[2] !== current) await writer.delete(key);
@@ -207,42 +203,4 @@ function readHead(value: unknown): BulkHead | null {
   const parsed = v.safeParse(headSchema, value);
   if (parsed.success) return parsed.output;
   throw new StoreUnavailable(`Cannot ${IMPORTED}: KV has something else`);
-}
-
-/** Many writes in few commits. */
-class Writer {
-  #atomic: Deno.AtomicOperation;
-  #mutations = 0;
-  #bytes = 0;
-
-  constructor(readonly kv: Deno.Kv) {
-    this.#atomic = kv.atomic();
-  }
-
-  async set(key: Deno.KvKey, piece: Packed): Promise<void> {
-    this.#atomic.set(key, piece);
-    await this.#count(piece.data.length + 300);
-  }
-
-  async delete(key: Deno.KvKey): Promise<void> {
-    this.#atomic.delete(key);
-    await this.#count(300);
-  }
-
-  async flush(): Promise<void> {
-    if (this.#mutations === 0) return;
-    const atomic = this.#atomic;
-    this.#atomic = this.kv.atomic();
-    this.#mutations = this.#bytes = 0;
-    const begun = performance.now();
-    await committed("store an import", 30_000, () => atomic.commit());
-    // As long again is left to those who share the database's file.
-    await new Promise((resolve) => setTimeout(resolve, performance.now() - begun));
-  }
-
-  async #count(bytes: number): Promise<void> {
-    this.#mutations++;
-    this.#bytes += bytes;
-    if (this.#mutations >= ATOMIC.mutations || this.#bytes >= ATOMIC.bytes) await this.flush();
-  }
 }

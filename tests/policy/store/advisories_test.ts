@@ -105,6 +105,15 @@ Deno.test("an import waits for others that have the database locked, and leaves 
   assert.equal((await store.imported("npm", "p999"))?.answer?.list.length, 1);
 });
 
+Deno.test("packages of very long names are imported like others", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const names = Array.from({ length: 500 }, (_, i) => `${"ж".repeat(200)}${i}`);
+  const store = new AdvisoryStore(kv);
+  const packages = new Map(names.map((name) => [name, [malware("1.0.0")]]));
+  await store.replaceBulk("npm", packages, { at: 1, now: 1 });
+  assert.ok((await store.imported("npm", names[499]))?.answer);
+});
+
 Deno.test("what another import has just replaced is looked up in that one", async () => {
   using kv = await Deno.openKv(":memory:");
   const plain = new AdvisoryStore(kv);
