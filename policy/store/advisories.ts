@@ -4,7 +4,7 @@ import type { Advisory } from "../types.ts";
 import { type AdvisoryAnswer, pack, type Packed, readPiece, unpack } from "./advisory_pack.ts";
 import { BulkWriter } from "./bulk_writer.ts";
 import { committed } from "./committed.ts";
-import { StoreUnavailable } from "./errors.ts";
+import { PreconditionFailed, StoreUnavailable } from "./errors.ts";
 import { idMaker } from "./id_maker.ts";
 import { keys } from "./keys.ts";
 import { guarded, guardedList } from "./timeout.ts";
@@ -17,6 +17,8 @@ const KEYS_AT_ONCE = 10;
 const TIMEOUT_MS = 1_000;
 /** At reading what is being replaced: an import takes longer than that. */
 const ATTEMPTS = 3;
+/** How long it is tried to make an import the one that counts. */
+const COMMIT_MS = 30_000;
 const IMPORTED = "read what was imported";
 
 const headSchema = v.object({
@@ -128,7 +130,8 @@ export class AdvisoryStore {
 
   /**
    * Replaces what was imported for an ecosystem, as a whole or not at all: the
-   * new one counts from the moment it is complete.
+   * new one counts from the moment it is complete. Of several at the same time
+   * one counts; the others throw PreconditionFailed.
    */
   async replaceBulk(
     ecosystem: string,
@@ -136,8 +139,11 @@ export class AdvisoryStore {
     { at, now }: { at: number; now: number },
   ): Promise<BulkHead> {
     const generation = this.#ulid(now);
-    let advisories = 0;
+    const marker = keys.bulkWriting(ecosystem, generation);
+    const before = await storing(() => this.kv.get(keys.advisoryBulk(ecosystem)));
+    const { versionstamp } = await storing(() => this.kv.set(marker, now));
     const writer = new BulkWriter(this.kv);
+    let advisories = 0;
     for (const [name, list] of packages) {
       advisories += list.length;
       const pieces = pack({ at, ids: [], list });
@@ -148,23 +154,52 @@ export class AdvisoryStore {
     }
     await writer.flush();
     const head: BulkHead = { generation, at, packages: packages.size, advisories };
-    await guarded(
-      "store an import",
-      5_000,
-      () => this.kv.set(keys.advisoryBulk(ecosystem), head),
-    );
-    await this.#sweep(ecosystem, generation);
-    return head;
-  }
-
-  /** Removes earlier imports, and those that were broken off. */
-  async #sweep(ecosystem: string, current: string): Promise<void> {
-    const writer = new BulkWriter(this.kv);
-    const selector = { prefix: keys.bulkOf(ecosystem) };
-    for await (const { key } of guardedList(this.kv, selector, { batchSize: 500 }, 10_000)) {
-      if (key[2] !== current) await writer.delete(key);
+    const counts = await this.#count(ecosystem, head, [before, { key: marker, versionstamp }]);
+    // Without their markers those that are still being written will never count.
+    for await (const { key } of listed(this.kv, keys.bulksWriting(ecosystem))) {
+      if (counts || key[2] === generation) await writer.delete(key);
     }
     await writer.flush();
+    await this.#sweep(ecosystem);
+    if (counts) return head;
+    throw new PreconditionFailed(
+      `Cannot import the advisories of ${ecosystem}: another import of them ran meanwhile`,
+    );
+  }
+
+  /** Makes an import the one that counts; false: another one does, or has swept this one away. */
+  async #count(
+    ecosystem: string,
+    head: BulkHead,
+    checks: readonly Deno.AtomicCheck[],
+  ): Promise<boolean> {
+    const marker = keys.bulkWriting(ecosystem, head.generation);
+    const commit = () =>
+      this.kv.atomic().check(...checks).set(keys.advisoryBulk(ecosystem), head).delete(marker)
+        .commit();
+    const { ok } = await committed("store an import", COMMIT_MS, commit, { always: true });
+    // Refused, it may have taken effect before without saying so.
+    return ok || (await this.bulk(ecosystem))?.generation === head.generation;
+  }
+
+  /** Removes earlier imports, and those that were broken off or overtaken. */
+  async #sweep(ecosystem: string): Promise<void> {
+    const writer = new BulkWriter(this.kv);
+    const dead = new Map<string, boolean>();
+    for await (const { key } of listed(this.kv, keys.bulkOf(ecosystem))) {
+      const generation = String(key[2]);
+      if (!dead.has(generation)) dead.set(generation, await this.#isDead(ecosystem, generation));
+      if (dead.get(generation)) await writer.delete(key);
+    }
+    await writer.flush();
+  }
+
+  /** Neither the one that counts nor being written: then it never will be again. */
+  async #isDead(ecosystem: string, generation: string): Promise<boolean> {
+    const [head, marker] = await storing(() =>
+      this.kv.getMany([keys.advisoryBulk(ecosystem), keys.bulkWriting(ecosystem, generation)])
+    );
+    return marker.value === null && readHead(head.value)?.generation !== generation;
   }
 
   async #read(keyOf: (piece: number) => Deno.KvKey): Promise<AdvisoryAnswer | null> {
@@ -195,6 +230,15 @@ export class AdvisoryStore {
     }
     return unpack(pieces);
   }
+}
+
+/** Nobody waits for an answer while something is imported. */
+function storing<T>(call: () => Promise<T>): Promise<T> {
+  return guarded("store an import", 5_000, call);
+}
+
+function listed(kv: Deno.Kv, prefix: Deno.KvKey) {
+  return guardedList(kv, { prefix }, { batchSize: 500 }, 10_000);
 }
 
 /** null: there is none. */

@@ -101,6 +101,9 @@ export const keys = {
     piece,
   ],
   bulkOf: (ecosystem: string, ...prefix: string[]) => ["bulk_advisories", ecosystem, ...prefix],
+  /** An import that is being written: when it began (Unix ms). Without it, it cannot go on. */
+  bulkWriting: (ecosystem: string, generation: string) => ["bulk_writing", ecosystem, generation],
+  bulksWriting: (ecosystem: string) => ["bulk_writing", ecosystem],
 
   /** A change somebody made: `AuditEntry`. */
   audit: (org: string, id: string) => ["audit", org, id],

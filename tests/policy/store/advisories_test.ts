@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AdvisoryStore } from "../../../policy/store/advisories.ts";
-import { StoreUnavailable } from "../../../policy/store/errors.ts";
+import { PreconditionFailed, StoreUnavailable } from "../../../policy/store/errors.ts";
 import { keys } from "../../../policy/store/keys.ts";
 import { advisory, malware } from "../advisories/fixture.ts";
 import { kvCommitting } from "./records_fixture.ts";
@@ -103,6 +103,105 @@ Deno.test("an import waits for others that have the database locked, and leaves 
   assert.equal(head.packages, 1_000);
   assert.ok(commits >= 5, `${commits} commits`);
   assert.equal((await store.imported("npm", "p999"))?.answer?.list.length, 1);
+});
+
+/** KV that waits for its turn before it reads or writes. */
+function inTurn(kv: Deno.Kv, turn: () => Promise<void>): Deno.Kv {
+  const wrap = <T extends object>(target: T, waiting: readonly PropertyKey[]): T =>
+    new Proxy(target, {
+      get(_, name) {
+        const value = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          if (waiting.includes(name)) return turn().then(() => value.apply(target, args));
+          const result = value.apply(target, args);
+          if (name === "atomic") return wrap(result, ["commit"]);
+          return result === target ? wrap(target, waiting) : result;
+        };
+      },
+    });
+  return wrap(kv, ["get", "getMany", "set"]);
+}
+
+/** An import that takes so many turns as it is told to, and then waits. */
+function stepwise(kv: Deno.Kv, version: string, now: number) {
+  let left = 0;
+  let stopped = () => {};
+  let resume = () => {};
+  const turn = () => {
+    if (left-- > 0) return Promise.resolve();
+    stopped();
+    return new Promise<void>((resolve) => resume = resolve);
+  };
+  const store = new AdvisoryStore(inTurn(kv, turn));
+  const packages = new Map([["some", [malware(version)]], [version, [malware(version)]]]);
+  /** The generation that was imported; null: another one was. */
+  const outcome = turn().then(() => store.replaceBulk("npm", packages, { at: 1, now }))
+    .then(({ generation }) => generation, (error) => {
+      assert.ok(error instanceof PreconditionFailed, String(error));
+      return null;
+    });
+  return {
+    outcome,
+    async take(turns: number) {
+      if (turns === 0) return;
+      const stop = new Promise<void>((resolve) => stopped = resolve);
+      left = turns - 1;
+      resume();
+      await Promise.race([stop, outcome]);
+    },
+  };
+}
+
+Deno.test("of two imports at the same time one counts, as a whole, and leaves nothing of the other", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  const piece = { at: 1, pieces: 1, data: new TextEncoder().encode("an old one") };
+  for (let turns = 0; turns < 10; turns++) {
+    for (let others = 0; others < 8; others++) {
+      for (const from of [0, 300]) {
+        const atomic = kv.atomic();
+        for (let i = from; i < from + 300; i++) {
+          atomic.set(keys.bulkAdvisories("npm", "0", `p${i}`, 0), piece);
+        }
+        await atomic.commit();
+      }
+      const one = stepwise(kv, "1.0.0", 1);
+      const other = stepwise(kv, "2.0.0", 2);
+      await one.take(turns);
+      await other.take(others);
+      await one.take(Infinity);
+      await other.take(Infinity);
+      const what = `${turns} turns of one, then ${others} of the other`;
+      const head = await store.bulk("npm");
+      assert.ok(head !== null, what);
+      assert.ok([await one.outcome, await other.outcome].includes(head.generation), what);
+      const left = await Array.fromAsync(kv.list({ prefix: keys.bulkOf("npm") }));
+      assert.deepEqual(left.map(({ key }) => key[2]), [head.generation, head.generation], what);
+      const markers = await Array.fromAsync(kv.list({ prefix: keys.bulksWriting("npm") }));
+      assert.equal(markers.length, 0, what);
+    }
+  }
+});
+
+Deno.test("an import that was broken off is swept away by the next", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const packages = new Map(
+    Array.from({ length: 500 }, (_, i) => [`p${i}`, [malware("1.0.0")]] as const),
+  );
+  let commits = 0;
+  const broken = inTurn(kv, () => {
+    if (++commits > 3) return Promise.reject(new TypeError("the process was killed"));
+    return Promise.resolve();
+  });
+  const options = { at: 1, now: 1 };
+  await assert.rejects(new AdvisoryStore(broken).replaceBulk("npm", packages, options));
+  const entries = () => Array.fromAsync(kv.list({ prefix: keys.bulkOf("npm") }));
+  assert.equal((await entries()).length, 400);
+  const store = new AdvisoryStore(kv);
+  assert.equal(await store.imported("npm", "p0"), null, "half an import is none");
+  await store.replaceBulk("npm", new Map([["p1", [malware("1.0.0")]]]), options);
+  assert.equal((await entries()).length, 1);
 });
 
 Deno.test("packages of very long names are imported like others", async () => {
