@@ -1,5 +1,6 @@
 /** `deno task advisories`: OSV's bulk files for machines without access, and what is known. */
 // deno-lint-ignore-file no-console -- the terminal is this file's
+import { parseArgs } from "node:util";
 import { ECOSYSTEMS } from "../ecosystems/mod.ts";
 import { AdvisoryStore, type BulkHead } from "../policy/store/advisories.ts";
 import { checkVersion } from "../policy/store/migrations.ts";
@@ -8,25 +9,38 @@ import { existingDatabase } from "./database.ts";
 import { visible } from "./formats.ts";
 import { fromHere } from "./from_here.ts";
 
-const HELP = `deno task advisories import <zip|dir>   replace the advisories of the ecosystems in it
-deno task advisories status             what was imported, and when OSV last answered
+const IDS = ECOSYSTEMS.filter(({ osv }) => osv !== undefined).map(({ id }) => id);
+
+const HELP = `deno task advisories import <zip|dir> [--ecosystem ID]...
+deno task advisories status
+
+import  replaces what was imported for the ecosystem that a zip file is for, or
+        the records that lie in a folder: the one that all of them name. With
+        --ecosystem (${IDS.join(", ")}) for those and no others, whatever
+        else the records name. The newest copy of each record counts.
+status  says what was imported, and when OSV last answered.
 
 Uses the database that KV_URL names, as the proxy does.`;
+
+const OPTIONS = {
+  ecosystem: { type: "string", multiple: true },
+  help: { type: "boolean", short: "h" },
+} as const;
 
 /** KV on a busy machine may take its time; nobody waits for an answer here. */
 const TIMEOUT_MS = 30_000;
 
 /** The exit status. */
 async function advisories(args: readonly string[]): Promise<number> {
-  const [command, path, ...more] = args;
-  if (command === "--help" || command === "-h") {
-    console.log(HELP);
-    return 0;
-  }
-  const known = command === "import" ? path !== undefined : command === "status" && !path;
-  if (!known || more.length > 0) {
+  const read = readArguments(args);
+  if (read === null) {
     console.error(HELP);
     return 2;
+  }
+  const { command, path, only } = read;
+  if (command === "help") {
+    console.log(HELP);
+    return 0;
   }
   try {
     const address = Deno.env.get("KV_URL") || undefined;
@@ -35,7 +49,7 @@ async function advisories(args: readonly string[]): Promise<number> {
     try {
       await checkVersion(kv);
       const store = new AdvisoryStore(kv, TIMEOUT_MS);
-      if (command === "import") await load(store, path);
+      if (command === "import") await load(store, path, only);
       else await status(store);
     } finally {
       kv.close();
@@ -47,9 +61,38 @@ async function advisories(args: readonly string[]): Promise<number> {
   }
 }
 
-async function load(store: AdvisoryStore, path: string): Promise<void> {
+interface Arguments {
+  readonly command: "import" | "status" | "help";
+  /** `""` but for an import. */
+  readonly path: string;
+  readonly only?: readonly string[] | undefined;
+}
+
+/** null: bad usage. */
+function readArguments(args: readonly string[]): Arguments | null {
+  let parsed;
+  try {
+    parsed = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch {
+    return null;
+  }
+  const { ecosystem: only, help } = parsed.values;
+  const [command, path = "", ...more] = parsed.positionals;
+  if (help) return { command: "help", path };
+  if (more.length > 0 || only?.some((id) => !IDS.includes(id))) return null;
+  if (command === "status") return path === "" && only === undefined ? { command, path } : null;
+  if (command !== "import" || path === "") return null;
+  return { command, path, only: only && [...new Set(only)] };
+}
+
+async function load(
+  store: AdvisoryStore,
+  path: string,
+  only: readonly string[] | undefined,
+): Promise<void> {
   const from = fromHere(path, Deno.env.get("INIT_CWD"));
-  const heads = await importAdvisories(from, { store, ecosystems: ECOSYSTEMS, now: Date.now() });
+  const options = { store, ecosystems: ECOSYSTEMS, now: Date.now(), only };
+  const heads = await importAdvisories(from, options);
   for (const [ecosystem, head] of heads) console.log(`imported ${line(ecosystem, head)}`);
 }
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { importAdvisories } from "../../admin/advisories/import.ts";
 import { readZip } from "../../admin/advisories/zip.ts";
 import { ECOSYSTEMS } from "../../ecosystems/mod.ts";
-import { AdvisoryStore } from "../../policy/store/advisories.ts";
+import { AdvisoryStore, type BulkHead } from "../../policy/store/advisories.ts";
 import { testProxy } from "../proxy.ts";
 import { startNpmRegistry } from "../registry/npm.ts";
-import { advisory, HAS_FIXTURES, type OsvRecord, recorded } from "../registry/osv.ts";
+import { advisory, type OsvRecord } from "../registry/osv.ts";
 import { zip } from "../registry/zip.ts";
 
 const NPM = { "user-agent": "npm/12.0.0", accept: "application/json" };
@@ -28,6 +28,10 @@ async function bulk(...records: readonly (OsvRecord | string)[]) {
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 }
+
+/** Packages of each ecosystem. */
+const sizes = (heads: ReadonlyMap<string, BulkHead>) =>
+  [...heads].map(([id, { packages }]) => [id, packages]);
 
 /** Tells whenever KV is asked what was imported for an ecosystem. */
 function watched(told: () => void): (kv: Deno.Kv) => Deno.Kv {
@@ -63,9 +67,10 @@ Deno.test("without OSV the proxy judges by what was imported, replaced as a whol
     importAdvisories(path, { store, ecosystems: ECOSYSTEMS, now: proxy.clock.now });
   assert.deepEqual(await versions("bad"), ["1.0.0", "1.0.1"]);
   {
-    await using first = await bulk(bad, crate);
-    const heads = await load(first.zip);
-    assert.deepEqual([...heads.keys()].sort(), ["cargo", "npm"]);
+    await using first = await bulk(bad);
+    assert.deepEqual([...(await load(first.zip)).keys()], ["npm"]);
+    await using crates = await bulk(crate);
+    assert.deepEqual([...(await load(crates.folder)).keys()], ["cargo"]);
   }
   proxy.clock.now += 2 * 60_000;
   assert.deepEqual(await versions("bad"), ["1.0.0"]);
@@ -78,12 +83,93 @@ Deno.test("without OSV the proxy judges by what was imported, replaced as a whol
   assert.deepEqual(await versions("bad"), ["1.0.0", "1.0.1"]);
   assert.deepEqual(await versions("other"), ["403"]);
   const heads = await store.bulks();
-  assert.deepEqual([...heads].map(([id, { packages }]) => [id, packages]), [["cargo", 1], [
-    "npm",
-    1,
-  ]]);
+  assert.deepEqual(sizes(heads), [["cargo", 1], ["npm", 1]]);
   const entries = await Array.fromAsync(proxy.kv.list({ prefix: ["bulk_advisories"] }));
   assert.equal(entries.length, 2, "nothing of the first import of npm is left");
+});
+
+/** As GitHub has them: one record of packages in several ecosystems, which is in the file of each. */
+const both = {
+  id: "GHSA-aaaa-bbbb-cccc",
+  modified: "2026-01-01T00:00:00Z",
+  affected: [["npm", "swagger-ui"], ["PyPI", "swagger-ui-py"]].map(([ecosystem, name]) => ({
+    package: { ecosystem, name },
+    ranges: [{ type: "ECOSYSTEM", events: [{ introduced: "0" }, { fixed: "4.1.3" }] }],
+  })),
+};
+const python = advisory("PYSEC-2026-1", { ecosystem: "PyPI", name: "x", versions: ["1"] });
+
+Deno.test("a file replaces what it is for, not what else its records name", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  const load = (path: string, only?: readonly string[]) =>
+    importAdvisories(path, { store, ecosystems: ECOSYSTEMS, now: 1, only });
+  await using npm = await bulk(bad, other, both);
+  await using pypi = await bulk(both, python);
+  assert.deepEqual(sizes(await load(npm.zip)), [["npm", 3]]);
+  for (const path of [pypi.zip, pypi.folder]) {
+    assert.deepEqual(sizes(await load(path)), [["pypi", 2]]);
+  }
+  assert.deepEqual(sizes(await store.bulks()), [["npm", 3], ["pypi", 2]]);
+  const found = await store.imported("npm", "bad");
+  assert.deepEqual(found?.answer?.list.map(({ id }) => id), ["MAL-2026-1"]);
+});
+
+Deno.test("a folder replaces what each zip file in it is for, and all that lies beside them", async () => {
+  const maven = advisory("GHSA-1111", { ecosystem: "Maven", name: "a:b" });
+  const alsoCargo = { ...crate, affected: [...crate.affected ?? [], ...maven.affected ?? []] };
+  await using npm = await bulk(bad, other, both);
+  await using java = await bulk(maven, alsoCargo);
+  await using pypi = await bulk(python);
+  const { folder } = pypi;
+  await Deno.rename(npm.zip, `${folder}/npm.zip`);
+  await Deno.rename(java.zip, `${folder}/maven.zip`);
+  await Deno.mkdir(`${folder}/more`);
+  await Deno.writeTextFile(`${folder}/more/record.json`, JSON.stringify(both));
+  using kv = await Deno.openKv(":memory:");
+  const options = { store: new AdvisoryStore(kv), ecosystems: ECOSYSTEMS, now: 1 };
+  assert.deepEqual(sizes(await importAdvisories(folder, options)), [["npm", 3], ["pypi", 2]]);
+  await Deno.writeTextFile(`${folder}/more/record.json`, JSON.stringify(crate));
+  await assert.rejects(importAdvisories(folder, options), /--ecosystem/);
+});
+
+Deno.test("what nobody can tell the ecosystem of replaces nothing, unless it is said", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = new AdvisoryStore(kv);
+  const load = (path: string, only?: readonly string[]) =>
+    importAdvisories(path, { store, ecosystems: ECOSYSTEMS, now: 1, only });
+  await using mixed = await bulk(bad, both, python);
+  const git = { id: "CVE-2026-1", modified: "2026-01-01T00:00:00Z", affected: [{}] };
+  await using nameless = await bulk(bad, git);
+  for (const { zip, folder } of [mixed, nameless]) {
+    for (const path of [zip, folder]) await assert.rejects(load(path), /--ecosystem/);
+  }
+  assert.equal((await store.bulks()).size, 0);
+  assert.deepEqual(sizes(await load(mixed.zip, ["npm"])), [["npm", 2]]);
+  assert.deepEqual(sizes(await load(mixed.zip, ["npm", "pypi"])), [["npm", 2], ["pypi", 2]]);
+  await assert.rejects(load(mixed.zip, ["npm", "cargo"]), /no advisory in it is of cargo/);
+  assert.deepEqual(sizes(await store.bulks()), [["npm", 2], ["pypi", 2]]);
+});
+
+Deno.test("of several copies of a record the newest counts, whichever comes first", async () => {
+  const at = (modified: string, more = {}) => ({ ...bad, ...more, modified });
+  const withdrawn = at("2026-02-01T00:00:00.000002Z", { withdrawn: "2026-02-01T00:00:00Z" });
+  const renamed = advisory(bad.id, { name: "renamed", modified: "2026-03-01T00:00:00Z" });
+  const older = at("2026-02-01T00:00:00.000001Z");
+  for (
+    const [records, names] of [[[older, withdrawn], []], [[older, renamed], ["renamed"]]] as const
+  ) {
+    for (const order of [records, records.toReversed()]) {
+      using kv = await Deno.openKv(":memory:");
+      const store = new AdvisoryStore(kv);
+      await using copies = await bulk(...order);
+      await importAdvisories(copies.zip, { store, ecosystems: ECOSYSTEMS, now: 1 });
+      const found = ["bad", "renamed"].map(async (name) =>
+        (await store.imported("npm", name))?.answer === null ? [] : [name]
+      );
+      assert.deepEqual((await Promise.all(found)).flat(), names);
+    }
+  }
 });
 
 Deno.test("what was imported of a package is looked up while its index is on its way", async () => {
@@ -237,34 +323,40 @@ Deno.test("a damaged entry of a zip file is noticed", async () => {
   await assert.rejects(reading(), /Cannot read the zip file: record-0\.json/);
 });
 
-Deno.test({
-  name: "`deno task advisories` imports recorded advisories and says what is known",
-  ignore: !HAS_FIXTURES,
-  async fn() {
-    await using records = await bulk(
-      recorded("mal/npm-axios-MAL-2026-2307.json"),
-      recorded("mal/pypi-litellm-MAL-2026-2144.json"),
-      recorded("mal/npm-ctrl-plex-MAL-2026-4377-withdrawn.json"),
-    );
-    const KV_URL = `${records.folder}/../kv.sqlite`;
-    const run = async (...args: string[]) => {
-      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--quiet", "admin/advisories.ts", ...args],
-        cwd: ROOT,
-        env: { KV_URL, NO_COLOR: "1", INIT_CWD: records.folder },
-      }).output();
-      return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-    };
-    const imported = await run("import", records.zip);
-    assert.equal(imported.code, 0, imported.err);
-    assert.match(imported.out, /imported npm: 1 advisory of 1 package, the newest of 2/);
-    const known = await run("status");
-    assert.match(known.out, /OSV last answered: never\n.*\n?imported/s);
-    assert.match(known.out, /imported pypi: 1 advisory of/);
-    assert.equal((await run("import", ".")).code, 0);
-    assert.equal((await run("import")).code, 2);
-    assert.equal((await run("import", "none.zip")).code, 1);
-  },
+Deno.test("`deno task advisories` imports advisories and says what is known", async () => {
+  const gone = advisory("MAL-2026-4", {
+    name: "gone",
+    modified: "2026-02-01T00:00:00Z",
+    withdrawn: "2026-02-01T00:00:00Z",
+  });
+  await using records = await bulk(bad, both, gone);
+  await using mixed = await bulk(bad, both, python);
+  const KV_URL = `${records.folder}/../kv.sqlite`;
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", "admin/advisories.ts", ...args],
+      cwd: ROOT,
+      env: { KV_URL, NO_COLOR: "1", INIT_CWD: records.folder },
+    }).output();
+    return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+  };
+  const imported = await run("import", records.zip);
+  assert.equal(imported.code, 0, imported.err);
+  const npm = "imported npm: 2 advisories of 2 packages, the newest of 2026-02-01T00:00:00.000Z\n";
+  assert.equal(imported.out, npm);
+  assert.equal((await run("import", ".")).out, npm, "the folder it is started from");
+  const unclear = await run("import", mixed.zip);
+  assert.deepEqual([unclear.code, unclear.out], [1, ""]);
+  assert.match(unclear.err, /^Cannot import .*say so with --ecosystem\n$/);
+  const pypi = await run("import", "--ecosystem", "pypi", mixed.zip);
+  assert.match(pypi.out, /^imported pypi: 2 advisories of 2 packages, [^\n]*\n$/);
+  assert.equal((await run("status")).out, `OSV last answered: never\n${npm}${pypi.out}`);
+  assert.equal((await run("import", "none.zip")).code, 1);
+  const misused = [[], ["import"], ["import", "a", "b"], ["status", "a"], ["import", "--all", "."]];
+  for (const args of [...misused, ["import", "--ecosystem", "maven", "."]]) {
+    assert.equal((await run(...args)).code, 2, args.join(" "));
+  }
+  assert.match((await run("--help")).out, /--ecosystem \(npm, pypi, cargo\)/);
 });
 
 Deno.test("a zip file whose entry claims to unfold to far more than itself is not unfolded", async () => {
