@@ -323,6 +323,17 @@ Deno.test("a damaged entry of a zip file is noticed", async () => {
   await assert.rejects(reading(), /Cannot read the zip file: record-0\.json/);
 });
 
+Deno.test("a zip file that holds more entries than it counts is not taken for a whole one", async () => {
+  await using three = await bulk(bad, other, both);
+  const bytes = await Deno.readFile(three.zip);
+  new DataView(bytes.buffer).setUint16(bytes.length - 22 + 10, 2, true);
+  await Deno.writeFile(three.zip, bytes);
+  using kv = await Deno.openKv(":memory:");
+  const options = { store: new AdvisoryStore(kv), ecosystems: ECOSYSTEMS, now: 1 };
+  await assert.rejects(importAdvisories(three.zip, options), /holds more than it says/);
+  assert.equal((await options.store.bulks()).size, 0);
+});
+
 Deno.test("`deno task advisories` imports advisories and says what is known", async () => {
   const gone = advisory("MAL-2026-4", {
     name: "gone",
