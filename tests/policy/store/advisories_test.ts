@@ -197,7 +197,7 @@ Deno.test("an import that was broken off is swept away by the next", async () =>
   const options = { at: 1, now: 1 };
   await assert.rejects(new AdvisoryStore(broken).replaceBulk("npm", packages, options));
   const entries = () => Array.fromAsync(kv.list({ prefix: keys.bulkOf("npm") }));
-  assert.equal((await entries()).length, 400);
+  assert.equal((await entries()).length, 200);
   const store = new AdvisoryStore(kv);
   assert.equal(await store.imported("npm", "p0"), null, "half an import is none");
   await store.replaceBulk("npm", new Map([["p1", [malware("1.0.0")]]]), options);
