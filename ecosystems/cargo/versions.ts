@@ -1,13 +1,8 @@
-// Two of its files: loading all fifty would be felt at a cold start.
-import parse from "semver/parse";
-import Range from "semver/range";
 import type { VersionScheme } from "../../policy/types.ts";
 import { comparePlain, plainVersion } from "../plain_version.ts";
+import { compareVersions, readRequirement, readVersion } from "./requirement.ts";
 
-const OPTIONS = { includePrerelease: true } as const;
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
-const COMPARATOR =
-  /^(?:(=|>=|<=|>|<|~|\^)\s*)?((?:\d+|\*)(?:\.(?:\d+|\*)){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)$/;
 /** Two releases may differ in build metadata alone, and ranges do not tell them apart. */
 const PINNED_BUILD = /^=\s*(\S+\+\S+)$/;
 
@@ -29,22 +24,24 @@ export const cargoVersions: VersionScheme = {
     const plainA = plainVersion(a);
     const plainB = plainA && plainVersion(b);
     if (plainA && plainB) return comparePlain(plainA, plainB);
-    const left = parse(a);
-    const right = parse(b);
+    const left = readVersion(a);
+    const right = readVersion(b);
     if (left === null || right === null) {
       if (left === right) return a < b ? -1 : a > b ? 1 : 0;
       return left === null ? -1 : 1;
     }
-    return left.compare(right) || left.compareBuild(right);
+    return compareVersions(left, right);
   },
 
   range(text) {
     const pinned = PINNED_BUILD.exec(text.trim())?.[1];
-    if (pinned !== undefined && parse(pinned) !== null) return (version) => version === pinned;
-    const range = readRange(text);
+    if (pinned !== undefined && readVersion(pinned) !== null) {
+      return (version) => version === pinned;
+    }
+    const holds = readRequirement(text);
     return (version) => {
-      const parsed = parse(version);
-      return parsed !== null && range.test(parsed);
+      const parsed = readVersion(version);
+      return parsed !== null && holds(parsed);
     };
   },
 
@@ -55,30 +52,12 @@ export const cargoVersions: VersionScheme = {
   isCanonical: (version) => plainVersion(version) !== null,
 
   major(version) {
-    const parsed = plainVersion(version) ?? parse(version);
-    return parsed === null ? version : String(parsed.major);
+    return String(plainVersion(version)?.major ?? readVersion(version)?.core[0] ?? version);
   },
 
   isPrerelease(version) {
     const plain = plainVersion(version);
     if (plain) return plain.channel !== null;
-    return (parse(version)?.prerelease.length ?? 0) > 0;
+    return (readVersion(version)?.channel.length ?? 0) > 0;
   },
 };
-
-function readRange(text: string): Range {
-  try {
-    return new Range(toNpmRange(text), OPTIONS);
-  } catch (cause) {
-    throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as a cargo range`, { cause });
-  }
-}
-
-function toNpmRange(text: string): string {
-  return text.split(",").map((part) => {
-    const match = COMPARATOR.exec(part.trim());
-    if (!match) throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as a cargo range`);
-    const [, operator, version] = match;
-    return `${operator ?? (version.includes("*") ? "" : "^")}${version}`;
-  }).join(" ");
-}

@@ -30,6 +30,20 @@ Deno.test("ranges are cargo's: a bare version is a caret, comparators are joined
     ["<1.*", ["0.9.0"], ["1.0.0"]],
     ["*", ["0.0.0", "3.0.0-rc.1"], ["nonsense"]],
     ["<2.0.0", ["2.0.0-rc.1"], ["2.0.0"]],
+    ["<2.0", ["2.0.0-rc.1", "1.9.9"], ["2.0.0"]],
+    ["<2", ["2.0.0-rc.1"], ["2.0.0"]],
+    ["<2.*", ["2.0.0-rc.1"], ["2.0.0"]],
+    ["<=1.2", ["1.2.9", "1.2.0-rc.1"], ["1.3.0-rc.1"]],
+    [">1.2", ["1.3.0-rc.1"], ["1.2.9"]],
+    [">=1.2", ["1.2.0-rc.1"], ["1.1.9"]],
+    ["=1.2", ["1.2.9-rc.1"], ["1.3.0-rc.1"]],
+    ["^1.2", ["1.2.0-rc.1"], ["2.0.0-rc.1"]],
+    ["^1.2.3", [], ["1.2.3-rc.1"]],
+    ["^1.2.3-rc.2", ["1.2.3-rc.10", "1.2.3"], ["1.2.3-rc.1"]],
+    ["^0.0.3", ["0.0.3"], ["0.0.4"]],
+    ["^0.0", ["0.0.9"], ["0.1.0"]],
+    ["~1", ["1.9.0"], ["2.0.0"]],
+    ["=1.2.3", ["1.2.3+x"], ["1.2.3-rc.1"]],
   ];
   for (const [text, inside, outside] of cases) {
     const contains = range(text);
@@ -38,9 +52,24 @@ Deno.test("ranges are cargo's: a bare version is a caret, comparators are joined
   }
 });
 
+Deno.test("numbers are exact up to cargo's 64 bits", () => {
+  const versions = ["1.0.9007199254740992", "1.0.9007199254740993", "1.0.18446744073709551615"];
+  for (const text of [">=1.0.5", "1", "^1.0", "~1.0", "1.0.*", "<1.1.0", "=1.0"]) {
+    for (const version of versions) assert.ok(range(text)(version), `${text} holds ${version}`);
+  }
+  const [low, high] = versions;
+  assert.ok(!range(exact(low))(high) && !range(exact(high))(low));
+  assert.ok(range(`>${low}`)(high) && range(`<${high}`)(low));
+  assert.ok(range("<1.0.0-a.9007199254740993")("1.0.0-a.9007199254740992"));
+  assert.deepEqual([...versions, "1.0.10"].sort(compare), ["1.0.10", ...versions]);
+  assert.equal(major("9007199254740993.0.0"), "9007199254740993");
+  assert.equal(compare("1.0.18446744073709551616", "0.0.1"), -1, "cargo cannot read it");
+});
+
 Deno.test("what is no cargo range is a SyntaxError", () => {
   for (
     const text of ["", "1 || 2", ">=1 <2", "latest", "1.2.3.4", ">", "=99999999999999999999.0.0"]
+      .concat(["01.2.3", "1.2-a", "1.2.3-01", "1.2.3-a..b", "*.1", "1.*.3", "^*.1", "1,"])
   ) {
     assert.throws(() => range(text), SyntaxError, text);
   }

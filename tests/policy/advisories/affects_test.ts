@@ -42,6 +42,14 @@ Deno.test("`introduced: 0` begins with the first version, and without an end it 
   );
 });
 
+Deno.test("cargo's versions are affected by their numbers, however big", () => {
+  const versions = ["1.0.0", "1.0.5", "1.0.9007199254740993"];
+  assert.deepEqual(affected("cargo", versions, { events: [introduced("1.0.5")] }), [
+    "1.0.5",
+    "1.0.9007199254740993",
+  ]);
+});
+
 Deno.test("events in any order and several lines of them mean the same", () => {
   const events = [fixed("1.1.0"), introduced("1.0.1"), fixed("1.0.0"), introduced("0")];
   assert.deepEqual(affected("npm", NPM, { events }), ["0.9.0", "1.0.1"]);
