@@ -2,6 +2,7 @@
  * What the name of a distribution file says. PyPI's indexes give no version
  * per file, so this is where versions come from.
  */
+import { isVersion } from "./pep440.ts";
 import { pypiVersions } from "./versions.ts";
 
 export type FileKind = "wheel" | "sdist" | "other";
@@ -18,10 +19,6 @@ const EXTENSION =
 /** What `bdist_dumb`, `bdist_wininst` and eggs add to the version. */
 const PLATFORM =
   /^(.+?)(?:[.-](?:win32|win-amd64|win-ia64|win-arm\w*|linux-\w+|macosx-[\d.]+-\w+|cygwin-.+)(?:-py\d(?:\.\d+)?)?|-py\d(?:\.\d+)?(?:-.+)?)$/;
-
-/** PEP 440, appendix B; asked several times a file, where reading the whole version would cost too much. */
-const VERSION =
-  /^v?(?:\d+!)?\d+(?:\.\d+)*(?:[-_.]?(?:alpha|beta|preview|pre|a|b|c|rc)[-_.]?\d*)?(?:-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?(?:[-_.]?dev[-_.]?\d*)?(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?$/i;
 
 /** A refused look-up costs an upstream request, so a path may cause only so many. */
 const MOST_NAMES = 5;
@@ -108,14 +105,14 @@ function splits(stem: string, extension = ""): Split[] {
 function rankOf(rest: string, extension: string): number {
   if (extension === ".whl" || extension === ".egg") {
     const version = rest.split("-", 1)[0].replaceAll("_", "-");
-    return VERSION.test(version) ? CERTAIN : /^v?\d/.test(rest) ? 1 : 2;
+    return isVersion(version) ? CERTAIN : /^v?\d/.test(rest) ? 1 : 2;
   }
-  return VERSION.test(rest) ? 1 : /^v?\d/.test(rest) ? 2 : 3;
+  return isVersion(rest) ? 1 : /^v?\d/.test(rest) ? 2 : 3;
 }
 
 function withoutPlatform(rest: string, extension: string): string {
   if (extension === ".rpm") return rest.replace(/-[^-]+\.[a-z]\w*$/, "");
   if (extension === ".deb") return rest.replace(/_[a-z0-9]+$/, "");
-  if (VERSION.test(rest)) return rest;
+  if (isVersion(rest)) return rest;
   return PLATFORM.exec(rest)?.[1] ?? rest;
 }

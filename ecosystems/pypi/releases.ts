@@ -1,10 +1,10 @@
 /** What policy sees of a project's page: one release per file. */
-import * as pep440 from "@renovatebot/pep440";
 import type { Digest, Release, ReleaseFile } from "../../policy/types.ts";
 import { InvalidMetadata } from "../errors.ts";
 import { isRecord } from "../json.ts";
 import { parseFilename } from "./filename.ts";
 import type { PageFile, ProjectPage } from "./page.ts";
+import { normalForm } from "./pep440.ts";
 
 /** Strongest first. */
 const ALGORITHMS = [
@@ -115,18 +115,10 @@ function spelling(versions: unknown): (version: string) => string {
   return (version) => {
     let spelled = known.get(version);
     if (spelled === undefined) {
-      normal ??= new Map(listed.map((version) => [canonical(version), version]));
-      spelled = normal.get(canonical(version)) ?? version;
+      normal ??= new Map(listed.map((version) => [normalForm(version), version]));
+      spelled = normal.get(normalForm(version)) ?? version;
       known.set(version, spelled);
     }
     return spelled;
   };
-}
-
-/** Equal for equal versions (PEP 440): normal form without the zeros that end the release. */
-function canonical(version: string): string {
-  const clean = pep440.clean(version);
-  return clean === null
-    ? version
-    : clean.replace(/^((?:\d+!)?\d+(?:\.\d+)*?)(?:\.0)+(?=$|[a-z+]|\.[a-z])/, "$1");
 }

@@ -1,5 +1,5 @@
-import * as pep440 from "@renovatebot/pep440";
 import type { VersionScheme } from "../../policy/types.ts";
+import { compareVersions, isPrerelease, isVersion, readSpecifiers, readVersion } from "./pep440.ts";
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
@@ -23,41 +23,33 @@ export const pypiVersions: VersionScheme = {
   },
 
   compare(a, b) {
-    const left = pep440.valid(a);
-    const right = pep440.valid(b);
+    const left = readVersion(a);
+    const right = readVersion(b);
     if (left === null || right === null) {
       if (left === right) return a < b ? -1 : a > b ? 1 : 0;
       return left === null ? -1 : 1;
     }
-    return pep440.compare(left, right);
+    return compareVersions(left, right);
   },
 
-  range(text) {
-    if (text.trim() === "*") return () => true;
-    const literal = LITERAL.exec(text)?.[1].toLowerCase();
-    if (literal !== undefined) return (version) => version.toLowerCase() === literal;
-    if (text.trim() === "" || !pep440.validRange(text)) {
-      throw new SyntaxError(`Cannot read ${JSON.stringify(text)} as PEP 440 specifiers`);
-    }
-    return (version) =>
-      pep440.valid(version) !== null && pep440.satisfies(version, text, { prereleases: true });
-  },
+  range: (text) => text.trim() === "*" ? () => true : readSpecifiers(text),
 
   readsWhole(text) {
     const literal = LITERAL.exec(text)?.[1];
     return literal === undefined || FILE_VERSION.test(literal);
   },
 
-  exact: (version) => `${pep440.valid(version) === null ? "===" : "=="}${version}`,
+  exact: (version) => `${isVersion(version) ? "==" : "==="}${version}`,
 
   isCanonical: (version) => CANONICAL.test(version),
 
   major(version) {
-    const parsed = pep440.explain(version);
+    const parsed = readVersion(version);
     return parsed === null ? version : `${parsed.epoch}!${parsed.release[0]}`;
   },
 
   isPrerelease(version) {
-    return pep440.explain(version)?.is_prerelease ?? false;
+    const parsed = readVersion(version);
+    return parsed !== null && isPrerelease(parsed);
   },
 };

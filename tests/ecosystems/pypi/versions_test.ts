@@ -19,6 +19,46 @@ const RANGES: [range: string, version: string, within: boolean][] = [
   ["===1.0", "1.0.0", false],
   ["===1.0.bogus", "1.0.Bogus", true],
   ["==1.0", "bogus", false],
+  ["===1.0(b);c", "1.0(B);c", true],
+  ["<1.0.post1", "1.0", true],
+  ["<1.0.post1", "1.0+x", true],
+  ["<1.0.post1", "1.0rc1", false],
+  ["<1.0.post2", "1.0.post1", true],
+  ["<2.0rc2", "2.0rc1", true],
+  ["<2.0rc2", "2.0a1", true],
+  ["<2.0b1", "2.0a1", true],
+  ["<2.0", "2.0a1", false],
+  ["<2.0", "2.0.0.dev1", false],
+  ["<2.0", "1.9rc1", true],
+  ["<=1.0", "1.0+x", true],
+  [">1.0", "1.0.post1", false],
+  [">1.0", "1.0+x", false],
+  [">1.0rc1", "1.0+x", true],
+  [">1.0.post1", "1.0.post2", true],
+  [">1.0.post1", "1.0.post2+x", true],
+  ["==1.0.*", "1", true],
+  ["==1.0.*", "1+x", true],
+  ["==1.0.0.*", "1", true],
+  ["==1.0.*", "1rc1", true],
+  ["==1.0.*", "1.01", false],
+  ["==1.0.*", "1!1.0", false],
+  ["==1!1.*", "1!1.2", true],
+  ["==1rc1.*", "1.0rc1.post1", true],
+  ["==1rc1.*", "1.0rc2", false],
+  ["==1.post1.*", "1.post1.dev1", true],
+  ["==1.post1.*", "1.post2", false],
+  ["!=1.0.*", "1", false],
+  ["!=1.0.*", "1.1", true],
+  ["~=1.0.0", "1", true],
+  ["~=1.0", "1.0rc1", false],
+  ["~=1.0", "1.9+x", true],
+  ["~=1.4.5a4", "1.4.5rc1", true],
+  ["~=1.4.post2", "1.4.post1", false],
+  ["~=1!1.4", "1.5", false],
+  [">=1.0.5", "1.0.9007199254740993", true],
+  ["==1.0.9007199254740993", "1.0.9007199254740992", false],
+  ["<1.0.9007199254740993", "1.0.9007199254740992", true],
+  ["==1.0+12e4567", "1.0+34e5678", false],
 ];
 
 for (const [range, version, within] of RANGES) {
@@ -28,7 +68,10 @@ for (const [range, version, within] of RANGES) {
 }
 
 Deno.test("what is no list of PEP 440 specifiers is a SyntaxError", () => {
-  for (const text of ["", " ", "1.0", "^1", "==bogus", ">=1 <2", "=="]) {
+  for (
+    const text of ["", " ", "1.0", "^1", "==bogus", ">=1 <2", "==", "==1,", "~=1", "<1.*", "<1+x"]
+      .concat(["==1.dev1.*", "==1+x.*", "===", "==*"])
+  ) {
     assert.throws(() => pypiVersions.range(text), SyntaxError, text);
   }
 });
