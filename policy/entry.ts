@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import {
   exactTest,
+  isVersion,
   type PackagePattern,
   patternSchema,
   readPattern,
@@ -99,12 +100,20 @@ export function compileEntry(
   const pattern = readPattern(entry.purl, schemes);
   const scheme = schemes.get(pattern.ecosystem);
   if (scheme === undefined) throw new RangeError(`Cannot compare versions of ${pattern.ecosystem}`);
-  const includes = pattern.version === null
-    ? versionTest(entry.versions ?? "*", scheme)
-    : exactTest(pattern.version, scheme);
   const { version } = pattern;
-  const only = version !== null && scheme.isCanonical(version) ? version : null;
-  return { pattern, includes, only };
+  if (version !== null) {
+    const only = scheme.isCanonical(version) ? version : null;
+    return { pattern, includes: exactTest(version, scheme), only, isRange: false };
+  }
+  const range = (entry.versions ?? "*").trim();
+  const isRange = range !== "*" && !isOneVersion(range, scheme);
+  return { pattern, includes: versionTest(range, scheme), only: null, isRange };
+}
+
+/** Whether a range is what the short form of an entry stands for. */
+function isOneVersion(range: string, scheme: VersionScheme): boolean {
+  const version = range.replace(/^=+/, "");
+  return scheme.exact(version) === range && isVersion(version, scheme);
 }
 
 /** Id of an entry of a list: computed from what it says, so it needs no storing and no migration. */

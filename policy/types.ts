@@ -198,6 +198,8 @@ export interface VersionScheme {
    * False: it is SemVer's build metadata, by which `compare` merely tells apart.
    */
   readonly ordersBuilds: boolean;
+  /** Whether it is a version of the ecosystem: of other texts nobody can say which ranges they are in. */
+  reads(version: string): boolean;
   /** Whether a version is in a range of the ecosystem's own syntax, pre-releases included. Throws SyntaxError. */
   range(text: string): (version: string) => boolean;
   /** Whether `range`, which reads a text, passes over no part of it: what is written anew has to be so. */

@@ -6,6 +6,8 @@ export interface VersionLine {
   readonly includes: VersionTest;
   /** The one version it is for, where its text is canonical; else null. */
   readonly only: string | null;
+  /** Whether it is for some versions, and not for a single one or for all. */
+  readonly isRange: boolean;
 }
 
 /**
@@ -31,6 +33,7 @@ export class VersionLines<T extends VersionLine> {
     }
   }
 
+  /** Throws RangeError for a version that cannot be read, where it may be in a range of the list. */
   find(version: string): T | undefined {
     let position = this.#found.get(version);
     if (position === undefined) {
@@ -40,11 +43,15 @@ export class VersionLines<T extends VersionLine> {
     return this.#lines[position];
   }
 
-  /** -1: there is none. */
+  /** -1: there is none. Throws RangeError. */
   #positionOf(version: string): number {
     const lines = this.#lines;
     if (!this.#scheme.isCanonical(version)) {
-      return lines.findIndex((line) => line.includes(version));
+      const position = lines.findIndex((line) => line.includes(version));
+      if (position < 0 && !this.#scheme.reads(version) && lines.some(({ isRange }) => isRange)) {
+        throw new RangeError(`Cannot read ${JSON.stringify(version.slice(0, 100))} as a version`);
+      }
+      return position;
     }
     const only = this.#only.get(version) ?? -1;
     for (const position of this.#others) {
@@ -55,7 +62,10 @@ export class VersionLines<T extends VersionLine> {
   }
 }
 
-/** For the releases of one index: the first line for each. The finder throws RangeError, as `PatternIndex.find`. */
+/**
+ * For the releases of one index: the first line for each. The finder throws
+ * RangeError, as `PatternIndex.find` and `VersionLines.find`.
+ */
 export function lineFinder<T extends VersionLine>(
   index: PatternIndex<T>,
 ): (release: Release) => T | undefined {

@@ -33,6 +33,8 @@ export const cargoVersions: VersionScheme = {
     return compareVersions(left, right);
   },
 
+  reads: (version) => readVersion(version) !== null,
+
   range(text) {
     const pinned = PINNED_BUILD.exec(text.trim())?.[1];
     if (pinned !== undefined && readVersion(pinned) !== null) {

@@ -30,6 +30,8 @@ export const npmVersions: VersionScheme = {
     return left.compare(right) || left.compareBuild(right);
   },
 
+  reads: (version) => plainVersion(version) !== null || parse(version, OPTIONS) !== null,
+
   range(text) {
     const range = parseRange(text);
     return (version) => {

@@ -32,6 +32,8 @@ export const pypiVersions: VersionScheme = {
     return compareVersions(left, right);
   },
 
+  reads: isVersion,
+
   range: (text) => text.trim() === "*" ? () => true : readSpecifiers(text),
 
   readsWhole(text) {

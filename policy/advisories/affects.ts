@@ -44,6 +44,8 @@ function match(
 function affectedBy({ versions, ranges }: Advisory, line: VersionLine): Uint8Array {
   const hits = new Uint8Array(line.versions.length);
   for (const version of versions) line.markEqual(version, hits);
+  // Nobody can say of those whether they lie in a range.
+  if (ranges.length > 0) hits.fill(1, 0, line.unreadable);
   for (const { events } of ranges) {
     const inRange = new Uint8Array(hits.length);
     for (const event of inOrder(events, line)) apply(event, line, inRange);
@@ -88,19 +90,22 @@ function limit(events: readonly AdvisoryEvent[], line: VersionLine): number {
 /** The versions of an index in their order, each once. */
 class VersionLine {
   readonly versions: readonly string[];
+  /** How many of them, the first, cannot be ordered. */
+  readonly unreadable: number;
   readonly #ranks: ReadonlyMap<string, number>;
   readonly #scheme: VersionScheme;
 
   constructor(versions: readonly string[], scheme: VersionScheme) {
     this.#scheme = scheme;
     this.versions = [...new Set(versions)].sort((a, b) => scheme.compare(a, b));
+    const first = this.versions.findIndex((version) => scheme.reads(version));
+    this.unreadable = first < 0 ? this.versions.length : first;
     this.#ranks = new Map(this.versions.map((version, rank) => [version, rank]));
   }
 
   /** Whether the ecosystem can order it. */
   reads(version: string): boolean {
-    const named = border(version, this.#scheme);
-    return this.#scheme.major(named) !== named;
+    return this.#scheme.reads(border(version, this.#scheme));
   }
 
   /** Of two versions that an advisory names. */

@@ -24,5 +24,5 @@ export function compareToBorder(version: string, named: string, scheme: VersionS
 function withoutBuild(version: string, scheme: VersionScheme): string {
   const end = version.indexOf("+");
   // What does not parse keeps its place before all others.
-  return end < 0 || scheme.major(version) === version ? version : version.slice(0, end);
+  return end < 0 || !scheme.reads(version) ? version : version.slice(0, end);
 }

@@ -18,8 +18,8 @@ export const block = {
   compile({ entries }, { schemes }) {
     const index = new PatternIndex<Line>(schemes);
     for (const entry of entries) {
-      const { pattern, includes, only } = compileEntry(entry, schemes);
-      index.add(pattern, { includes, only, finding: blocked(entry.reason) });
+      const { pattern, ...line } = compileEntry(entry, schemes);
+      index.add(pattern, { ...line, finding: blocked(entry.reason) });
     }
     return () => {
       const find = lineFinder(index);

@@ -50,6 +50,14 @@ Deno.test("cargo's versions are affected by their numbers, however big", () => {
   ]);
 });
 
+Deno.test("a version that nobody can read may be in any range, and is none of those listed", () => {
+  const versions = ["1.0.0", "1.0.9007199254740993"];
+  const events = [introduced("1.0.5"), fixed("1.0.6")];
+  assert.deepEqual(affected("npm", versions, { events }), ["1.0.9007199254740993"]);
+  assert.deepEqual(affected("pypi", ["1.0", "2004d"], { events }), ["2004d"]);
+  assert.deepEqual(affected("npm", versions, { listed: ["1.0.5"] }), []);
+});
+
 Deno.test("events in any order and several lines of them mean the same", () => {
   const events = [fixed("1.1.0"), introduced("1.0.1"), fixed("1.0.0"), introduced("0")];
   assert.deepEqual(affected("npm", NPM, { events }), ["0.9.0", "1.0.1"]);

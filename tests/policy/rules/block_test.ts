@@ -53,6 +53,44 @@ Deno.test("block of all versions holds also for versions that do not parse", () 
   ]);
 });
 
+Deno.test("block of some versions withholds what may be one of them, as nobody can read it", () => {
+  const cases = [
+    { ecosystem: "npm", versions: ">=1.0.5", odd: "1.0.9007199254740993" },
+    { ecosystem: "cargo", versions: ">=1.0.5", odd: "1.0.18446744073709551616" },
+    { ecosystem: "cargo", versions: "^1", odd: "1.0.0-01" },
+    { ecosystem: "pypi", versions: ">=1.0.5", odd: "2004d" },
+    { ecosystem: "pypi", versions: "!=1.0.*", odd: "latest" },
+  ];
+  for (const { ecosystem, versions, odd } of cases) {
+    const purl = `pkg:${ecosystem}/axios`;
+    const policy = only({ block: { entries: [{ purl, versions }] } }, {
+      exceptions: [{ purl, rules: ["min_age"] }],
+    });
+    const releases = [
+      release({ ecosystem, version: "0.9.0" }),
+      release({ ecosystem, version: odd }),
+    ];
+    assert.deepEqual(
+      findings(policy, releases).filter((text) => text.startsWith(odd)),
+      [`${odd}: metadata_invalid`],
+    );
+    assert.equal(
+      policy.judge(releases, 0).verdicts[0].code,
+      versions[0] === "!" ? "blocked" : null,
+    );
+  }
+});
+
+Deno.test("block of one version lets through what nobody can read", () => {
+  const releases = [release({ version: "latest-ish" })];
+  assert.deepEqual(findings(blocking({ purl: "pkg:npm/axios@1.0.0" }), releases), []);
+  const range = blocking({ purl: "pkg:npm/axios", versions: "=1.0.0" });
+  assert.deepEqual(findings(range, releases), []);
+  const python = blocking({ purl: "pkg:pypi/axios", versions: "===latest" });
+  const odd = ["latest", "oldest"].map((version) => release({ ecosystem: "pypi", version }));
+  assert.deepEqual(findings(python, odd), ["latest: blocked"]);
+});
+
 Deno.test("block with a wildcard withholds a whole scope", () => {
   const policy = blocking({ purl: "pkg:npm/@acme/*" });
   assert.deepEqual(findings(policy, [release({ name: "@acme/ui" })]), ["1.0.0: blocked"]);
