@@ -43,8 +43,12 @@ export function mountedProvenance(address: string, base: string): string | null 
 /** An address that `new URL` would leave as it is; reading 5,000 of them with it costs 30 ms. */
 const PLAIN = /^https?:\/\/[a-z0-9.-]+(?::\d+)?(?:\/[A-Za-z0-9_+~!-][A-Za-z0-9._+~!-]*)+$/;
 
-/** Absolute form of a file's address without fragment, or null if it is none of http(s). */
+/** Of a file's address; `PLAIN` would run out of stack on one of some megabytes. */
+const MAX_ADDRESS = 8_000;
+
+/** Absolute form of a file's address without fragment, or null if it is none of http(s) or too long. */
 export function fileAddress(address: string, base: string): string | null {
+  if (address.length > MAX_ADDRESS) return null;
   if (PLAIN.test(address)) return address;
   const url = URL.parse(address, base);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return null;

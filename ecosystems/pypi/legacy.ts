@@ -68,7 +68,8 @@ export function readLegacy(version: string, document: Document) {
 
 /** The files of one index with their verdicts, by name and by version. */
 class JudgedFiles {
-  readonly #positions = new Map<string, number[]>();
+  /** By name; of several of one name, the withheld one. */
+  readonly #positions = new Map<string, number>();
 
   constructor(
     readonly releases: readonly Release[],
@@ -76,7 +77,10 @@ class JudgedFiles {
     readonly view: View,
   ) {
     entries.forEach(({ filename }, position) => {
-      this.#positions.set(filename, [...this.#positions.get(filename) ?? [], position]);
+      const known = this.#positions.get(filename);
+      if (known === undefined || (this.reason(known) === null && this.reason(position) !== null)) {
+        this.#positions.set(filename, position);
+      }
     });
   }
 
@@ -86,8 +90,7 @@ class JudgedFiles {
 
   /** The position of a file in the index; of several of one name, the withheld one. */
   find(filename: string): number | null {
-    const positions = this.#positions.get(filename) ?? [];
-    return positions.find((position) => this.reason(position) !== null) ?? positions[0] ?? null;
+    return this.#positions.get(filename) ?? null;
   }
 
   /** Whether the index has files of a version. */

@@ -28,6 +28,9 @@ export interface PageFile {
   readonly attributes: string;
 }
 
+/** Twice what file systems take; reading a name takes longer than its length. */
+const MAX_FILENAME = 512;
+
 /** @param project normalised name. Throws InvalidMetadata. */
 export function readPage(document: Document, project: string): ProjectPage {
   switch (document.type) {
@@ -73,9 +76,9 @@ function readFile(
   { base, attributes }: { base: string; attributes: string },
 ): PageFile {
   const { filename, url, yanked = false, provenance = null } = fields;
-  // deno-lint-ignore no-control-regex
-  if (typeof filename !== "string" || !/^[^/\\\x00-\x1f\x7f]+$/.test(filename)) {
-    throw new InvalidMetadata(`Cannot read ${JSON.stringify(filename)} as a file name`);
+  if (!isFilename(filename)) {
+    const stated = String(JSON.stringify(filename)).slice(0, MAX_FILENAME);
+    throw new InvalidMetadata(`Cannot read ${stated} as a file name`);
   }
   const address = typeof url === "string" && url !== "" ? fileAddress(url, base) : null;
   if (address === null) throw new InvalidMetadata(`Cannot read the address of ${filename}`);
@@ -86,4 +89,10 @@ function readFile(
     throw new InvalidMetadata(`Cannot read the provenance of ${filename}`);
   }
   return { fields, filename, url: address, yanked, provenance, attributes };
+}
+
+function isFilename(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_FILENAME &&
+    // deno-lint-ignore no-control-regex
+    /^[^/\\\x00-\x1f\x7f]+$/.test(value);
 }

@@ -40,7 +40,10 @@ export function readHtmlPage(document: Document, project: string): HtmlPage {
       base ??= URL.parse(attributes.get("href") ?? "", document.url)?.href ?? null;
     } else if (name === "meta") {
       const key = attributes.get("name") ?? "";
-      facts.set(key, [...facts.get(key) ?? [], attributes.get("content") ?? ""]);
+      const contents = facts.get(key);
+      const content = attributes.get("content") ?? "";
+      if (contents === undefined) facts.set(key, [content]);
+      else contents.push(content);
     }
   }
   return { document: documentOf(facts, project), files, minor: minorOf(facts, project) };

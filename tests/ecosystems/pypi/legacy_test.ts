@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { InvalidMetadata } from "../../../ecosystems/errors.ts";
 import type { Index } from "../../../ecosystems/ecosystem.ts";
+import type { Entry } from "../../../ecosystems/pypi/entry.ts";
+import { renderLegacy } from "../../../ecosystems/pypi/legacy.ts";
 import type { Release, Verdict } from "../../../policy/types.ts";
 import {
   ALLOW,
@@ -174,6 +176,32 @@ Deno.test("two files of one name are withheld if one of them is", async () => {
   const judge = ({ yanked }: Release) => yanked === false ? ALLOW : DENY;
   const document = { info: { version: "1.0" }, urls: [entry("demo-1.0.tar.gz")] };
   assert.equal(show(index, judge, "legacy", document).urls[0].yanked, true);
+});
+
+Deno.test("any number of files may have one name", async () => {
+  const count = 200_000;
+  const index = await indexOf(page([file("demo-1.0.zip")]));
+  const view = viewOf(index, () => ALLOW);
+  const one: Entry = {
+    filename: "demo-1.0.zip",
+    url: "https://x.example/packages/demo-1.0.zip",
+    served: "packages/demo-1.0.zip",
+    parts: [],
+    ownYank: "",
+    provenance: null,
+    attributes: "",
+  };
+  const urls = new Array(count).fill({ filename: "demo-1.0.zip" });
+  const rendered = renderLegacy("", {
+    ...view,
+    judgement: { ...view.judgement, verdicts: new Array(count).fill(ALLOW) },
+  }, {
+    releases: new Array(count).fill(index.releases[0]),
+    entries: new Array(count).fill(one),
+    document: documentOf({ info: {}, urls }, { type: "application/json" }),
+  });
+  assert.ok(rendered !== null && "body" in rendered);
+  assert.equal(JSON.parse(String(rendered.body)).urls.length, count);
 });
 
 const REFUSED: [what: string, form: string, document: unknown][] = [

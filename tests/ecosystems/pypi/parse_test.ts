@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InvalidMetadata } from "../../../ecosystems/errors.ts";
 import { pypi } from "../../../ecosystems/pypi/mod.ts";
-import { documentOf, file, indexOf, JSON_TYPE, page, SOURCE } from "./world.ts";
+import { documentOf, file, indexOf, JSON_TYPE, page, renderJson, SOURCE } from "./world.ts";
 
 const WHEEL = "demo-1.0-py3-none-any.whl";
 
@@ -21,6 +21,12 @@ const REFUSED: [what: string, body: unknown, type?: string][] = [
   ["a file without a name", page([{ url: "https://x.example/demo-1.0.zip" }])],
   ["a file name with a slash", page([file("../demo-1.0.zip")])],
   ["a file name with a control character", page([file("demo\n-1.0.zip")])],
+  [
+    "a file name of a page's length",
+    page([file(`demo-1.0${"-cygwin-".repeat(40_000)}\u2028.zip`)]),
+  ],
+  ["a link of a page's length", `<a href="demo-${"1.".repeat(300)}0.zip">`, "text/html"],
+  ["an address of a page's length", page([file(WHEEL, { url: `/${"a/".repeat(2_000_000)}` })])],
   ["a file without an address", page([file(WHEEL, { url: undefined })])],
   ["a file with an empty address", page([file(WHEEL, { url: "" })])],
   ["a file elsewhere than on the web", page([file(WHEEL, { url: "file:///etc/passwd" })])],
@@ -40,6 +46,13 @@ for (const [what, body, type = JSON_TYPE] of REFUSED) {
     await assert.rejects(indexOf(body, { type }), InvalidMetadata);
   });
 }
+
+Deno.test("a page may say one thing any number of times", async () => {
+  const index = await indexOf('<meta name="pypi:tracks" content="x">'.repeat(200_000), {
+    type: "text/html",
+  });
+  assert.equal(renderJson(index).meta.tracks.length, 200_000);
+});
 
 Deno.test("an index that is not UTF-8 is refused whole", () => {
   const document = { ...documentOf(""), bytes: Uint8Array.of(0x7b, 0xff, 0x7d) };
