@@ -22,7 +22,10 @@ export function readLifts(answer: Uint8Array): Vulnerable[] {
     const range = isRecord(advisory) ? advisory.vulnerable_versions : undefined;
     if (typeof name !== "string") return;
     // An advisory without a range is taken to hold for every version: it lifts nothing.
-    ranges.set(name, [...ranges.get(name) ?? [], typeof range === "string" ? range : "*"]);
+    const stated = typeof range === "string" ? range : "*";
+    const known = ranges.get(name);
+    if (known === undefined) ranges.set(name, [stated]);
+    else known.push(stated);
   };
   if (isRecord(document.advisories)) {
     for (const advisory of Object.values(document.advisories)) {

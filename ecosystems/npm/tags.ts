@@ -15,34 +15,72 @@ export function visibleTags(
   visible: () => readonly string[],
 ): Record<string, string> {
   const kept: Record<string, string> = Object.create(null);
+  const hidden = Object.entries(tags).filter(([tag, version]) =>
+    tag !== "latest" && !isVisible(version)
+  );
+  const substitutes = hidden.length === 0
+    ? null
+    : findSubstitutes(hidden.map(([, version]) => version), visible());
   for (const [tag, version] of Object.entries(tags)) {
-    const found = isVisible(version) ? version : substitute(tag, version, visible());
+    const found = isVisible(version)
+      ? version
+      : tag === "latest"
+      ? substituteLatest(version, visible())
+      : substitutes?.get(version) ?? null;
     if (found !== null) kept[tag] = found;
   }
   return kept;
 }
 
-function substitute(tag: string, version: string, visible: readonly string[]): string | null {
+function substituteLatest(version: string, visible: readonly string[]): string | null {
   const { compare, isPrerelease } = npmVersions;
-  if (tag !== "latest") {
-    const inLine = sameLineAs(version);
-    return highest(visible, (candidate) => inLine(candidate) && compare(candidate, version) <= 0);
-  }
   const isStable = (candidate: string) => !isPrerelease(candidate);
   return highest(visible, (it) => isStable(it) && compare(it, version) <= 0) ??
     highest(visible, isStable) ?? highest(visible, () => true);
 }
 
-function sameLineAs(version: string): (candidate: string) => boolean {
-  const line = npmVersions.major(version);
-  const wanted = channel(version);
-  return (candidate) => channel(candidate) === wanted && npmVersions.major(candidate) === line;
+/** For each hidden version that has one, by one pass over those that are visible. */
+function findSubstitutes(
+  hidden: readonly string[],
+  visible: readonly string[],
+): ReadonlyMap<string, string> {
+  const { compare } = npmVersions;
+  const lines = Map.groupBy(new Set(hidden), lineOf);
+  for (const bounds of lines.values()) bounds.sort(compare);
+  const found = new Map<string, string>();
+  for (const candidate of visible) {
+    const bound = lowestFrom(candidate, lines.get(lineOf(candidate)) ?? []);
+    const best = bound === undefined ? undefined : found.get(bound);
+    if (bound === undefined || (best !== undefined && compare(candidate, best) <= 0)) continue;
+    found.set(bound, candidate);
+  }
+  for (const bounds of lines.values()) {
+    // What is not above one of them is not above the next.
+    let best: string | undefined;
+    for (const bound of bounds) {
+      best = found.get(bound) ?? best;
+      if (best !== undefined) found.set(bound, best);
+    }
+  }
+  return found;
 }
 
-/** `beta` of `2.0.0-beta.3`; `""` for a stable version. */
-function channel(version: string): string {
-  const match = /^[^-+]*-([^+]*)/.exec(version);
-  return match === null ? "" : match[1].replace(/[.\d]+.*$/, "");
+/** The first of sorted versions that a version is not above. */
+function lowestFrom(version: string, sorted: readonly string[]): string | undefined {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (npmVersions.compare(version, sorted[middle]) <= 0) high = middle;
+    else low = middle + 1;
+  }
+  return sorted[low];
+}
+
+/** Major version and channel: `2 beta` of `2.0.0-beta.3`, `2 ` of a stable version. */
+function lineOf(version: string): string {
+  const channel = /^[^-+]*-([^+.\d]*)/.exec(version)?.[1] ?? "";
+  return `${npmVersions.major(version)} ${channel}`;
 }
 
 function highest(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { visibleTags } from "../../../ecosystems/npm/tags.ts";
 import { readLifts } from "../../../ecosystems/npm/advisories.ts";
 import { InvalidMetadata } from "../../../ecosystems/errors.ts";
@@ -37,6 +38,29 @@ Deno.test("another hidden tag keeps to its major and pre-release channel, or goe
   );
 });
 
+Deno.test("a tag of any version keeps to the highest below it, however many tags there are", () => {
+  const number = fc.nat({ max: 3 });
+  const channel = fc.constantFrom("", "", "-beta.1", "-beta.2", "-rc", "+build");
+  const version = fc.tuple(number, number, channel).map(([a, b, more]) => `${a}.${b}.0${more}`);
+  fc.assert(fc.property(fc.array(version), fc.array(version), (named, listed) => {
+    const visible = [...new Set(listed)].filter((text) => !named.includes(text));
+    const all = Object.fromEntries(named.map((text, i) => [`t${i}`, text]));
+    const alone = named.map((text, i) => tags({ [`t${i}`]: text }, visible));
+    assert.deepEqual(tags(all, visible), Object.assign({}, ...alone));
+  }));
+});
+
+Deno.test("tags and versions by the ten thousands, and versions of any text, take no longer", () => {
+  const count = 20_000;
+  const all = Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`t${i}`, `1.0.${2 * i + 1}`]),
+  );
+  const visible = Array.from({ length: count }, (_, i) => `1.0.${2 * i}`);
+  const found = visibleTags(all, () => false, () => visible);
+  assert.deepEqual(Object.values(found), visible);
+  assert.deepEqual(tags({ odd: `1.0.0-beta${"1".repeat(50_000)}\n` }, ["1.0.0-beta"]), {});
+});
+
 Deno.test("advisories are read in both of npm's forms", () => {
   const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   assert.deepEqual(
@@ -56,6 +80,11 @@ Deno.test("advisories are read in both of npm's forms", () => {
     vulnerable: ["*"],
   }]);
   assert.deepEqual(readLifts(encode({})), []);
+});
+
+Deno.test("any number of advisories may speak of one package", () => {
+  const answer = `{"a":[{}${",{}".repeat(400_000)}]}`;
+  assert.equal(readLifts(new TextEncoder().encode(answer))[0].vulnerable.length, 400_001);
 });
 
 Deno.test("an advisory answer that cannot be read is a failure, never `no advisories`", () => {
