@@ -26,6 +26,9 @@ export const CONFIG_READING: Reading<RegistryConfig> = {
   weigh: ({ dl, api }) => 200 + dl.length + (api ?? "").length,
 };
 
+/** Of an address, as each version of a crate gets its own from the template. */
+const MAX_ADDRESS = 2_000;
+
 const MARKERS = ["{crate}", "{version}", "{prefix}", "{lowerprefix}", "{sha256-checksum}"];
 
 /** The upstream's own. Throws InvalidMetadata, UpstreamError. */
@@ -48,13 +51,13 @@ function readConfig(document: Document): RegistryConfig {
 
 /** Throws InvalidMetadata; a template in the host name is refused, as a crate could choose the host. */
 function webAddress(value: unknown, key: string): string {
-  const parsed = typeof value === "string" ? URL.parse(value) : null;
+  const parsed = typeof value === "string" && value.length <= MAX_ADDRESS ? URL.parse(value) : null;
   const usable = parsed && /^https?:$/.test(parsed.protocol) && !parsed.username &&
     !parsed.password && !/[{}]|%7b/i.test(parsed.host);
   if (!usable || typeof value !== "string") {
     throw new InvalidMetadata(
       `Cannot read ${key} of config.json as an http(s) address: current value is ${
-        JSON.stringify(value)
+        JSON.stringify(value)?.slice(0, MAX_ADDRESS)
       }`,
     );
   }

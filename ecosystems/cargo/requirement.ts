@@ -28,9 +28,11 @@ const COMPARATOR =
 /** Cargo keeps numbers in 64 bits, which is up to 20 digits. */
 const MAX_NUMBER = 18_446_744_073_709_551_615n;
 const MAX_DIGITS = 20;
+const MAX_LENGTH = 256;
 
-/** null: cargo cannot read it. */
+/** null: cargo cannot read it, or it is longer than any path here may have it. */
 export function readVersion(text: string): CargoVersion | null {
+  if (text.length > MAX_LENGTH) return null;
   const [, major, minor, patch, channel, build] = VERSION.exec(text) ?? [];
   const core = readCore([major, minor, patch]);
   if (core === null || hasLeadingZero(channel)) return null;
