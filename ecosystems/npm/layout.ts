@@ -147,6 +147,10 @@ function readVersions(
     const { keyStart: start, keyEnd, value } = members;
     const version = stringAt(bytes, start, keyEnd);
     if (positions.has(version)) throw new InvalidMetadata(`Cannot read version ${version} twice`);
+    if (!version.isWellFormed()) {
+      // Half a character, which no address can have.
+      throw new InvalidMetadata(`Cannot read ${JSON.stringify(version)} as a version`);
+    }
     positions.set(version, versions.length);
     const manifest = readManifest(bytes, value);
     const { end, tarballStart, tarballEnd } = manifest;

@@ -66,9 +66,9 @@ export const npmVersions: VersionScheme = {
   },
 };
 
-/** A part is anything printable but path and URL syntax; `.` and `..` are no names. */
+/** A part is anything printable but halves of characters, path and URL syntax; `.` and `..` are no names. */
 const NAME =
-  /^(?:@(?!\.{1,2}\/)[^\s@/%?#\\:"<>^`{|}\p{Cc}]+\/)?(?![._]{0,1}$|\.\.?$)[^\s@/%?#\\:"<>^`{|}\p{Cc}]+$/u;
+  /^(?:@(?!\.{1,2}\/)[^\s@/%?#\\:"<>^`{|}\p{Cc}\p{Cs}]+\/)?(?![._]{0,1}$|\.\.?$)[^\s@/%?#\\:"<>^`{|}\p{Cc}\p{Cs}]+$/u;
 
 function parseRange(text: string): Range {
   try {

@@ -183,6 +183,7 @@ Deno.test("what is no packument is refused, never passed on", () => {
     good.replace(`"versions":{`, `"versions":{},"versions":{`),
     good.replace(`"1.0.0":{`, `"1.0.0":{},"1.0.0":{`),
     good.replace(`"dist":{`, `"dist":{},"dist":{`),
+    good.replace(`"1.0.0":{`, `"1.0.0-\\ud800":{`),
     `{"name":"pkg","versions":[]}`,
     `{"name":"pkg","versions":{"1.0.0":"x"}}`,
     `{"name":"pkg","dist-tags":{"latest":1}}`,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { matchNpm } from "../../../ecosystems/npm/paths.ts";
+import { npmVersions } from "../../../ecosystems/npm/versions.ts";
 
 function match(path: string, { method = "GET", accept, search = "" }: {
   method?: string;
@@ -145,6 +146,13 @@ Deno.test("paths that leave the package are nothing", () => {
         path,
       );
     }
+  }
+});
+
+Deno.test("a name has whole characters, also where it is a dependency's and comes in no path", () => {
+  assert.equal(npmVersions.normalizeName("a\u{1f600}"), "a\u{1f600}");
+  for (const name of ["\ud800", "a\udc00b", "@\ud83d/a", "@a/\ude00"]) {
+    assert.equal(npmVersions.normalizeName(name), null);
   }
 });
 
