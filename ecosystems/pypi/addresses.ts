@@ -56,28 +56,57 @@ export function fileAddress(address: string, base: string): string | null {
   return url.href;
 }
 
+export interface FilePaths {
+  /** What an index says, percent-encoding as upstream has it. */
+  readonly listed: string;
+  /** Upstream's own, which lockfiles may have; null: no path below the mount can be that. */
+  readonly own: string | null;
+}
+
 /**
- * Path below the mount at which a file is served, percent-encoding as upstream
- * has it. An address keeps its path if that is `/packages/.../<filename>` and
- * leads back to the project; clients read the file's name from the end of it.
+ * Paths below the mount at which a file is served. An address keeps its path if
+ * that is `/packages/.../<filename>` and leads to the project before any other;
+ * clients read the file's name from the end of it.
  */
-export function servedPath(address: string, filename: string, project: string): string {
-  const path = PLAIN.test(address)
-    ? address.slice(address.indexOf("/", 8))
-    : pathWithoutQuery(address);
-  if (
-    path?.startsWith("/packages/") && !path.startsWith("/packages/+/") &&
-    !path.includes("//") && decodePath(path.slice(path.lastIndexOf("/") + 1)) === filename &&
-    projectsOf(filename).includes(project)
-  ) {
-    return path.slice(1);
-  }
-  return `packages/+/${project}/${encodeURIComponent(filename)}`;
+export function filePaths(address: string, filename: string, project: string): FilePaths {
+  const projects = projectsOf(filename);
+  const own = projects.includes(project) ? ownPath(address, filename) : null;
+  const listed = own !== null && projects[0] === project
+    ? own
+    : `packages/+/${project}/${encodeURIComponent(filename)}`;
+  return { listed, own };
+}
+
+function ownPath(address: string, filename: string): string | null {
+  const isPlain = PLAIN.test(address);
+  const path = isPlain ? address.slice(address.indexOf("/", 8)) : pathWithoutQuery(address);
+  if (!path?.startsWith("/packages/")) return null;
+  const segments = isPlain ? path.slice(1).split("/") : segmentsOf(path.slice(1));
+  const isFile = segments !== null && !segments.includes("") && segments[1] !== "+" &&
+    segments.at(-1) === filename;
+  return isFile ? path.slice(1) : null;
 }
 
 function pathWithoutQuery(address: string): string | null {
   const url = new URL(address);
   return url.search === "" ? url.pathname : null;
+}
+
+/** Decoded, or null for a path that no address of an index has. */
+export function segmentsOf(path: string): string[] | null {
+  const segments: string[] = [];
+  for (const raw of path.split("/")) {
+    let segment: string;
+    try {
+      segment = decodeURIComponent(raw);
+    } catch {
+      return null;
+    }
+    // deno-lint-ignore no-control-regex
+    if (segment === "." || segment === ".." || /[/\\\x00-\x1f\x7f]/.test(segment)) return null;
+    segments.push(segment);
+  }
+  return segments;
 }
 
 /** Percent-decoded for comparison; what cannot be decoded stays as it is. */

@@ -1,7 +1,7 @@
 import type { Document, PageTarget, RegistryRequest, Target } from "../ecosystem.ts";
 import { AS_IT_CAME } from "../readings.ts";
 import { chooseForm, INDEX_ACCEPT } from "./accept.ts";
-import { upstreamAddresses } from "./addresses.ts";
+import { segmentsOf, upstreamAddresses } from "./addresses.ts";
 import { projectsOf } from "./filename.ts";
 import { renderProjects } from "./project_list.ts";
 import { pypiVersions } from "./versions.ts";
@@ -22,23 +22,6 @@ export function match(request: RegistryRequest): Target | null {
   return simpleTarget(segments, slash, request) ??
     integrityTarget(segments, slash) ??
     legacyTarget(segments, slash);
-}
-
-/** Decoded, or null for a path that no address of an index has. */
-function segmentsOf(path: string): string[] | null {
-  const segments: string[] = [];
-  for (const raw of path.split("/")) {
-    let segment: string;
-    try {
-      segment = decodeURIComponent(raw);
-    } catch {
-      return null;
-    }
-    // deno-lint-ignore no-control-regex
-    if (segment === "." || segment === ".." || /[/\\\x00-\x1f\x7f]/.test(segment)) return null;
-    segments.push(segment);
-  }
-  return segments;
 }
 
 function fileTarget(segments: readonly string[], path: string): Target | null {

@@ -94,5 +94,5 @@ function readFile(
 function isFilename(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_FILENAME && value.isWellFormed() &&
     // deno-lint-ignore no-control-regex
-    /^[^/\\\x00-\x1f\x7f]+$/.test(value);
+    /^(?!\.{1,2}$)[^/\\\x00-\x1f\x7f]+$/.test(value);
 }

@@ -2,7 +2,7 @@ import type { Digest, Release, ReleaseFile } from "../../policy/types.ts";
 import type { Document, Index, Located, Rendered, Source, View } from "../ecosystem.ts";
 import { isRecord } from "../json.ts";
 import { type Form, MEDIA_TYPES } from "./accept.ts";
-import { decodePath, integrityBase, mountedProvenance, servedPath } from "./addresses.ts";
+import { decodePath, filePaths, integrityBase, mountedProvenance } from "./addresses.ts";
 import { type Entry, entryHtml, entryJson, entryWeight, prepareEntry } from "./entry.ts";
 import { escapeHtml } from "./html.ts";
 import { readLegacy, renderLegacy } from "./legacy.ts";
@@ -17,17 +17,20 @@ export function readIndex(document: Document, project: string, source: Source): 
   const page = readPage(document, project);
   const releases = readReleases(page, project);
   const integrity = integrityBase(source);
-  const entries = page.files.map((file) =>
+  const paths = page.files.map(({ url, filename }) => filePaths(url, filename, project));
+  const entries = page.files.map((file, position) =>
     prepareEntry(file, {
-      file: servedPath(file.url, file.filename, project),
+      file: paths[position].listed,
       provenance: file.provenance === null ? null : mountedProvenance(file.provenance, integrity),
     })
   );
   const companions = page.files.map(companionDigest);
   const positions = new Map<string, number>();
-  entries.forEach(({ served }, position) => {
-    const path = decodePath(served);
-    if (!positions.has(path)) positions.set(path, position);
+  paths.forEach(({ listed, own }, position) => {
+    for (const path of own === null || own === listed ? [listed] : [listed, own]) {
+      const decoded = decodePath(path);
+      if (!positions.has(decoded)) positions.set(decoded, position);
+    }
   });
   const frames = { json: jsonFrame(page), html: htmlFrame(page, project) };
   const name = typeof page.document.name === "string" ? page.document.name : project;

@@ -27,6 +27,7 @@ const REFUSED: [what: string, body: unknown, type?: string][] = [
   ],
   ["a link of a page's length", `<a href="demo-${"1.".repeat(300)}0.zip">`, "text/html"],
   ["an address of a page's length", page([file(WHEEL, { url: `/${"a/".repeat(2_000_000)}` })])],
+  ["a file name that is a folder", page([file("..")])],
   ["half a character in a file name", page([file(WHEEL, { filename: "demo-1.0-\ud800.zip" })])],
   ["a file without an address", page([file(WHEEL, { url: undefined })])],
   ["a file with an empty address", page([file(WHEEL, { url: "" })])],

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { InvalidMetadata } from "../../../ecosystems/errors.ts";
+import { pypi } from "../../../ecosystems/pypi/mod.ts";
 import type { Release } from "../../../policy/types.ts";
 import {
   ALLOW,
@@ -253,7 +256,13 @@ Deno.test("addresses that cannot keep their path are given one below packages/+/
     `https://x.example/packages/${WHEEL}?token=1`,
     "https://x.example/packages/other-9.9-py3-none-any.whl",
     `https://x.example/packages/+/demo/${WHEEL}`,
+    `https://x.example/packages/%2b/demo/${WHEEL}`,
     `https://x.example/packages//${WHEEL}`,
+    `https://x.example/packages/a%2Fb/${WHEEL}`,
+    `https://x.example/packages/a%5Cb/${WHEEL}`,
+    `https://x.example/packages/a%00b/${WHEEL}`,
+    `https://x.example/packages/a%/${WHEEL}`,
+    `https://x.example/packages/%ff/${WHEEL}`,
   ];
   for (const url of urls) {
     const index = await indexOf(page([file(WHEEL, { url: `${url}#sha256=${SHA}` })]));
@@ -268,6 +277,47 @@ Deno.test("a file named for another project is given a path that leads to this o
   assert.equal(
     renderJson(index).files[0].url,
     `${MOUNT}packages/+/demo/other-1.0-py3-none-any.whl`,
+  );
+});
+
+Deno.test("a file that may rather be another project's is listed where only this one is asked", async () => {
+  const filename = "demo-1-2.tar.gz";
+  const index = await indexOf(page([file(filename)], { name: "demo-1" }), { name: "demo-1" });
+  const path = `packages/+/demo-1/${filename}`;
+  assert.equal(renderJson(index).files[0].url, MOUNT + path);
+  assert.equal(index.locate(path)?.release, 0);
+  assert.equal(index.locate(`packages/aa/bb/${filename}`)?.release, 0, "as in lockfiles");
+});
+
+Deno.test("whatever an index lists is served, by that index before any other", async () => {
+  const part = fc.oneof(
+    fc.string(),
+    fc.constantFrom("%", "%2F", "%5c", "..", "+", "%2B", "a", "?"),
+  );
+  const filename = fc.oneof(
+    fc.constantFrom(WHEEL, SDIST, "demo-1-2.tar.gz", "1.zip"),
+    fc.string({ unit: "binary" }).map((text) => `demo-${text}.zip`),
+    fc.string({ unit: "binary" }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(part), filename, async (parts, filename) => {
+      const last = encodeURIComponent(filename.toWellFormed());
+      const url = ["https://x.example/packages", ...parts, last].join("/");
+      let index;
+      try {
+        index = await indexOf(page([file(filename, { url })]));
+      } catch (error) {
+        return assert.ok(error instanceof InvalidMetadata, String(error));
+      }
+      const { pathname } = new URL(renderJson(index).files[0].url);
+      const path = pathname.slice(new URL(MOUNT).pathname.length);
+      const headers = new Headers();
+      const target = pypi.match({ method: "GET", mount: "pypi", path, search: "", headers });
+      assert.ok(target?.kind === "file", path);
+      assert.equal(target.names[0], "demo", path);
+      assert.equal(index.locate(target.path)?.release, 0, path);
+    }),
+    { numRuns: 500 },
   );
 });
 
