@@ -97,16 +97,18 @@ function python(simple: string): Client[] {
 }
 
 function rust(index: string): Client[] {
-  const file = ".cargo/config.toml";
+  // `cargo install` reads no project's file, and `cargo vendor` none unless it is told to.
+  const file = "~/.cargo/config.toml";
+  const vendor = "\n\n# to vendor: cargo vendor --respect-source-config";
   const replaced = '[source.crates-io]\nreplace-with = "proxy"\n\n';
   return [{
     name: "cargo",
     file,
-    text: `${replaced}[source.proxy]\nregistry = "${index}"`,
+    text: `${replaced}[source.proxy]\nregistry = "${index}"${vendor}`,
     token: {
       file,
       text: `${replaced}[registries.proxy]\nindex = "${index}"\n` +
-        `credential-provider = "cargo:token"\n\n# then: cargo login --registry proxy`,
+        `credential-provider = "cargo:token"\n\n# then: cargo login --registry proxy${vendor}`,
     },
   }];
 }

@@ -152,6 +152,18 @@ test("compares a file with its index itself, with `verify: client` too", async (
   assertDone(await project.cargo("fetch"));
 }, { policy: { verify: "client" } });
 
+test("installs and vendors through the proxy, with the settings where the README has them", async (world) => {
+  const project = await world.project(sparse(world.base), "1");
+  await project.write("../cargo/config.toml", await project.read(".cargo/config.toml"));
+  await project.write(".cargo/config.toml", "");
+  const install = await project.cargo("install", "--root", "installed", "leaf");
+  assert.match(install.text, /nothing to install in `leaf v0\.2\.0`/, "it has no programs");
+  assertDone(await project.cargo("vendor", "--respect-source-config"));
+  assert.ok(await project.exists("vendor/kettle/Cargo.toml"));
+  const records = (await world.proxy.installs()).map(({ purl }) => purl);
+  assert.deepEqual(records.sort(), ["pkg:cargo/kettle@1.0.0", "pkg:cargo/leaf@0.2.0"]);
+});
+
 test("searches and shows crates by their names", async (world) => {
   const project = await world.project(sparse(world.base), "1");
   const search = await project.cargo("search", "--registry", "proxy", "kettle");

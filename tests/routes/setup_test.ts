@@ -35,7 +35,9 @@ Deno.test("a browser at the base address gets the set-up of every client for tha
         "pip config set global.index-url http://proxy.example/pypi/simple/\n",
         `url = "http://proxy.example/pypi/simple/"`,
         "poetry source add --priority=primary proxy http://proxy.example/pypi/simple/",
+        "in ~/.cargo/config.toml",
         `registry = "sparse+http://proxy.example/cargo/"`,
+        "cargo vendor --respect-source-config",
       ]
     ) assert.ok(text.includes(line), line);
   }
