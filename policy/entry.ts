@@ -113,7 +113,9 @@ export function compileEntry(
 /** Whether a range is what the short form of an entry stands for. */
 function isOneVersion(range: string, scheme: VersionScheme): boolean {
   const version = range.replace(/^=+/, "");
-  return scheme.exact(version) === range && isVersion(version, scheme);
+  // Python's `===` compares texts, whatever they are.
+  const isText = range.startsWith("===");
+  return scheme.exact(version) === range && (isText || isVersion(version, scheme));
 }
 
 /** Id of an entry of a list: computed from what it says, so it needs no storing and no migration. */

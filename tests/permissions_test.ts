@@ -109,7 +109,7 @@ Deno.test("the tasks start with what is tested here", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
   const of = (task: string) => tasks[task].command;
   assert.equal(of("start"), "deno run -P --allow-read --allow-write --quiet main.ts");
-  assert.equal(of("start:narrow"), `deno run ${narrow("$KV_URL").join(" ")} --quiet main.ts`);
+  assert.equal(of("start:narrow"), `deno run ${narrow('"$KV_URL"').join(" ")} --quiet main.ts`);
 });
 
 Deno.test("every setting may be read: its name is among the permitted variables", async () => {

@@ -75,6 +75,7 @@ Deno.test("lines are asked once about a version, however many files it has", () 
   const asked: string[] = [];
   const line = {
     only: null,
+    isRange: true,
     includes(version: string) {
       asked.push(version);
       return version === "2.0";
