@@ -1,4 +1,5 @@
 /** What rules need besides an index: advisories, and when other packages were first published. */
+import { isWithin } from "../policy/clock.ts";
 import type { Facts, FirstPublish, Judgement, Policy, Release } from "../policy/types.ts";
 import type { Ecosystem, Index, Source } from "./ecosystem.ts";
 import type { Indexes } from "./indexes.ts";
@@ -61,8 +62,10 @@ interface Expected {
 
 interface Gathered {
   readonly published: Facts["dependencies"];
-  /** Unix ms; what it holds is asked for again from then on. */
-  readonly until: number;
+  /** Unix ms. */
+  readonly at: number;
+  /** Milliseconds for which it will do. */
+  readonly ms: number;
 }
 
 /** Gathers facts for one index and policy, and remembers them. */
@@ -114,7 +117,8 @@ export class FactsSource {
       : NOTHING_ASKED;
     if (advisories === undefined || needs.dependencies === null) return advisories;
     const gathered = this.#dependencies.get(index)?.get(policy.revision);
-    if (gathered === undefined || this.#parts.now() >= gathered.until) return undefined;
+    if (gathered === undefined) return undefined;
+    if (!isWithin(gathered.at, this.#parts.now(), gathered.ms)) return undefined;
     return withDependencies(advisories, gathered.published);
   }
 
@@ -155,9 +159,9 @@ export class FactsSource {
     let byPolicy = this.#dependencies.get(index);
     if (byPolicy === undefined) this.#dependencies.set(index, byPolicy = new Map());
     const complete = names.every((name) => typeof published.get(name) === "number");
-    const until = now + (complete ? DEPENDENCIES_MS : INCOMPLETE_MS);
+    const ms = complete ? DEPENDENCIES_MS : INCOMPLETE_MS;
     if (byPolicy.size >= MAX_POLICIES) byPolicy.clear();
-    byPolicy.set(policy.revision, { published, until });
+    byPolicy.set(policy.revision, { published, at: now, ms });
     return published;
   }
 

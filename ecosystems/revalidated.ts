@@ -4,6 +4,7 @@
  * upstream fails.
  */
 import { LRUCache } from "lru-cache";
+import { isWithin } from "../policy/clock.ts";
 import type { DocumentAddress, Source } from "./ecosystem.ts";
 import type { Document } from "./ecosystem.ts";
 import { InvalidMetadata, UpstreamError } from "./errors.ts";
@@ -206,11 +207,6 @@ export class RevalidatedCache {
     entry.maxAge = maxAge ?? entry.maxAge;
     return entry;
   }
-}
-
-/** What happens after now happened while the clock was ahead: nobody knows how long ago. */
-function isWithin(at: number, now: number, ms: number): boolean {
-  return now >= at && now - at < ms;
 }
 
 function isHeld({ value }: Entry): boolean {

@@ -1,3 +1,4 @@
+import { isWithin } from "../../policy/clock.ts";
 import type { AdvisoryStore, Imported } from "../../policy/store/advisories.ts";
 
 /** How long it is not asked again whether anything was imported, where nothing was. */
@@ -18,7 +19,7 @@ export class Imports {
     { ecosystem, name }: { readonly ecosystem: string; readonly name: string },
   ): Promise<Imported | null | undefined> {
     const saidAt = this.#nothing.get(ecosystem);
-    if (saidAt !== undefined && this.now() - saidAt < NOTHING_MS) return null;
+    if (saidAt !== undefined && isWithin(saidAt, this.now(), NOTHING_MS)) return null;
     try {
       const found = await this.store.imported(ecosystem, name);
       if (found === null) this.#nothing.set(ecosystem, this.now());

@@ -1,6 +1,7 @@
 /** Advisories of packages: from memory, from KV, from OSV, or from an import. */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import { isWithin } from "../../policy/clock.ts";
 import { recent } from "../../policy/recent.ts";
 import type { AdvisoryAnswer } from "../../policy/store/advisory_pack.ts";
 import type { AdvisoryStore, Imported } from "../../policy/store/advisories.ts";
@@ -75,6 +76,8 @@ interface Ahead {
 interface Held {
   readonly answer: AdvisoryAnswer | null;
   readonly facts: Facts;
+  /** Unix ms; before then the clock was wrong. */
+  readonly since: number;
   /** Unix ms; asked again beside a request from then on. */
   readonly refreshAt: number;
   /** Unix ms; waited for from then on. */
@@ -94,8 +97,10 @@ export class Advisories implements AdvisorySource {
   /** Unix ms of the database's last answer; null: never; undefined: KV has not been asked. */
   #last: number | null | undefined;
   #notedAt = -Infinity;
-  #retryAt = -Infinity;
-  #impatientUntil = -Infinity;
+  /** Unix ms. */
+  #failedAt = -Infinity;
+  /** Unix ms: when it kept a client waiting, and had never answered. */
+  #neverAt = -Infinity;
   #failing = false;
 
   constructor(parts: Parts) {
@@ -114,7 +119,7 @@ export class Advisories implements AdvisorySource {
     const one = this.#packageNamed(ecosystem, name);
     if (one === null || this.#flights.has(one.key) || this.#ahead.has(one.key)) return;
     const held = this.#held.get(one.key);
-    if (held !== undefined && this.#parts.now() < held.until) return;
+    if (held !== undefined && isHeld(held, this.#parts.now())) return;
     // What was imported goes by our name of the package, however the registry spells it.
     if (asking === null) return void this.#flight(one);
     const ahead = { name: one.query.name, asked: this.#ask(asking, one) };
@@ -134,8 +139,8 @@ export class Advisories implements AdvisorySource {
     if (one === null) return NOTHING_ASKED;
     const held = this.#held.get(one.key);
     const now = this.#parts.now();
-    if (held === undefined || now >= held.until) return undefined;
-    if (now >= held.refreshAt && now >= this.#retryAt) void this.#flight(one);
+    if (held === undefined || !isHeld(held, now)) return undefined;
+    if (now >= held.refreshAt && !this.#rests()) void this.#flight(one);
     return held.facts;
   }
 
@@ -146,10 +151,10 @@ export class Advisories implements AdvisorySource {
     const known = this.peek(index);
     if (known !== undefined) return known;
     const flight = this.#flight(one);
-    const patient = now() >= this.#impatientUntil;
+    const patient = !isWithin(this.#neverAt, now(), IMPATIENT_MS);
     await atMost(patient ? WAIT_MS : BRIEFLY_MS, flight);
     const late = this.#flights.has(one.key);
-    if (late && this.#last === null) this.#impatientUntil = now() + IMPATIENT_MS;
+    if (late && this.#last === null) this.#neverAt = now();
     return this.#held.get(one.key)?.facts ?? this.#unknown();
   }
 
@@ -166,7 +171,9 @@ export class Advisories implements AdvisorySource {
       const one = this.#packageNamed(ecosystem, name);
       if (one === null) return null;
       const held = this.#held.get(one.key);
-      if (held === undefined || this.#parts.now() >= held.refreshAt) await this.#flight(one);
+      const now = this.#parts.now();
+      const isFresh = held !== undefined && now >= held.since && now < held.refreshAt;
+      if (!isFresh) await this.#flight(one);
       return (this.#held.get(one.key)?.facts ?? this.#unknown()).advisories;
     }));
   }
@@ -253,7 +260,8 @@ export class Advisories implements AdvisorySource {
     if (before === undefined) return this.#hold(one, { answer, failure: "unreadable" });
     // While KV fails, what it said before goes on.
     const now = this.#parts.now();
-    this.#held.set(one.key, { ...before, refreshAt: now + RETRY_MS, until: now + FAILED_MS });
+    const times = { since: now, refreshAt: now + RETRY_MS, until: now + FAILED_MS };
+    this.#held.set(one.key, { ...before, ...times });
   }
 
   /** What was asked before the index was there, or what is asked now. */
@@ -269,11 +277,18 @@ export class Advisories implements AdvisorySource {
     const before = this.#held.get(one.key)?.answer ??
       await orNull(store.read(one.ecosystem, one.name));
     if (this.#last === undefined) this.#last = await orNull(store.lastAnswer());
-    if (before !== null && now() - before.at < REFRESH_MS) return { before, newer: "fresh" };
-    if (now() < this.#retryAt) return { before, newer: "resting" };
+    if (before !== null && isWithin(before.at, now(), REFRESH_MS)) {
+      return { before, newer: "fresh" };
+    }
+    if (this.#rests()) return { before, newer: "resting" };
     const newer = asking.newer(one, before);
     newer.catch(() => {}); // it may be that nobody waits for it
     return { before, newer };
+  }
+
+  /** Whether the database failed a moment ago. */
+  #rests(): boolean {
+    return isWithin(this.#failedAt, this.#parts.now(), RETRY_MS);
   }
 
   #hold(
@@ -285,7 +300,8 @@ export class Advisories implements AdvisorySource {
     },
   ): void {
     const now = this.#parts.now();
-    const imported = bulk !== null && bulk.head.at > (answer?.at ?? -Infinity);
+    const answeredAt = answer === null || answer.at > now ? -Infinity : answer.at;
+    const imported = bulk !== null && bulk.head.at > answeredAt;
     const list = (imported ? bulk.answer : answer)?.list ?? [];
     const asOf = imported ? bulk.head.at : answer?.at ?? null;
     const state = failure === undefined
@@ -295,6 +311,7 @@ export class Advisories implements AdvisorySource {
     this.#held.set(one.key, {
       answer,
       facts: factsOf({ state, list, asOf }, this.#last ?? null),
+      since: now,
       refreshAt: fresh ? answer.at + REFRESH_MS : now + RETRY_MS,
       until: fresh ? answer.at + FRESH_MS : now + FAILED_MS,
     });
@@ -310,8 +327,8 @@ export class Advisories implements AdvisorySource {
   ): AdvisoryState {
     if (failure === "unreadable") return "unreadable";
     if (this.#asking === null) return imported ? "current" : "off";
-    if (answer !== null && now - answer.at < FRESH_MS) return "current";
-    if (answer !== null && now - answer.at < STALE_MS) return "stale";
+    if (answer !== null && isWithin(answer.at, now, FRESH_MS)) return "current";
+    if (answer !== null && isWithin(answer.at, now, STALE_MS)) return "stale";
     if (imported) return "current";
     return this.#unknown().advisories.state;
   }
@@ -319,16 +336,17 @@ export class Advisories implements AdvisorySource {
   /** What is known of a package of which nothing is known. */
   #unknown(): Facts {
     const last = this.#last ?? null;
-    const state = last === null ? "never" : this.#parts.now() - last < STALE_MS ? "late" : "silent";
+    const isRecent = last !== null && isWithin(last, this.#parts.now(), STALE_MS);
+    const state = last === null ? "never" : isRecent ? "late" : "silent";
     return factsOf({ state, list: [], asOf: null }, last);
   }
 
   async #answered(at: number): Promise<void> {
     this.#last = at;
-    this.#retryAt = this.#impatientUntil = -Infinity;
+    this.#failedAt = this.#neverAt = -Infinity;
     if (this.#failing) this.#parts.log({ event: "advisories", state: "ok" });
     this.#failing = false;
-    if (at - this.#notedAt < NOTE_MS) return;
+    if (isWithin(this.#notedAt, at, NOTE_MS)) return;
     this.#notedAt = at;
     await orNull(this.#parts.store.noteAnswer(at));
   }
@@ -336,7 +354,7 @@ export class Advisories implements AdvisorySource {
   #failed(error: unknown): Failure {
     const unreachable = error instanceof AdvisoriesUnavailable;
     // What it has of one package alone keeps nobody from asking for the others.
-    if (unreachable && !error.ofOne) this.#retryAt = this.#parts.now() + RETRY_MS;
+    if (unreachable && !error.ofOne) this.#failedAt = this.#parts.now();
     if (!this.#failing || !unreachable) {
       const state = this.#last === null ? "never" : "failing";
       this.#parts.log({ event: "advisories", state, error: String(error), note: NOTE[state] });
@@ -344,6 +362,10 @@ export class Advisories implements AdvisorySource {
     this.#failing = true;
     return unreachable ? "unreachable" : "unreadable";
   }
+}
+
+function isHeld({ since, until }: Held, now: number): boolean {
+  return now >= since && now < until;
 }
 
 const NOTE = {
