@@ -66,7 +66,7 @@ export function renderManifest(
 /** Tags after withholding. */
 export function renderTags(layout: Layout, cut: Cut): Record<string, string> {
   const kept = keptVersions(layout, cut);
-  return visibleTags(layout.tags, (version) => kept.has(version), () => [...kept]);
+  return visibleTags(layout.tags, (version) => kept.has(version), () => kept);
 }
 
 function writeMember(
@@ -86,7 +86,7 @@ function writeMember(
   out.copy(layout.bytes, member.start, member.value);
   if (member.key === "time") writeTimes(out, layout, cut);
   else {
-    const tags = visibleTags(layout.tags, (version) => kept.has(version), () => [...kept]);
+    const tags = visibleTags(layout.tags, (version) => kept.has(version), () => kept);
     out.text(JSON.stringify(tags));
   }
 }

@@ -1,3 +1,4 @@
+import { comparePlain, type PlainVersion, plainVersion } from "../plain_version.ts";
 import { npmVersions } from "./versions.ts";
 
 /**
@@ -7,90 +8,109 @@ import { npmVersions } from "./versions.ts";
  * pre-release channel; where there is none, the tag goes.
  * @param tags as upstream has them
  * @param isVisible whether a version exists and is let through
- * @param visible all versions that are
+ * @param visible all versions that are; asked for once at most
  */
 export function visibleTags(
   tags: Readonly<Record<string, string>>,
   isVisible: (version: string) => boolean,
-  visible: () => readonly string[],
+  visible: () => Iterable<string>,
 ): Record<string, string> {
   const kept: Record<string, string> = Object.create(null);
-  const hidden = Object.entries(tags).filter(([tag, version]) =>
-    tag !== "latest" && !isVisible(version)
-  );
-  const substitutes = hidden.length === 0
-    ? null
-    : findSubstitutes(hidden.map(([, version]) => version), visible());
+  let substitutes: Substitutes | null = null;
   for (const [tag, version] of Object.entries(tags)) {
-    const found = isVisible(version)
-      ? version
-      : tag === "latest"
-      ? substituteLatest(version, visible())
-      : substitutes?.get(version) ?? null;
+    let found: string | null = version;
+    if (!isVisible(version)) {
+      substitutes ??= new Substitutes(visible());
+      found = tag === "latest" ? substitutes.latest(version) : substitutes.inLine(version);
+    }
     if (found !== null) kept[tag] = found;
   }
   return kept;
 }
 
-function substituteLatest(version: string, visible: readonly string[]): string | null {
-  const { compare, isPrerelease } = npmVersions;
-  const isStable = (candidate: string) => !isPrerelease(candidate);
-  return highest(visible, (it) => isStable(it) && compare(it, version) <= 0) ??
-    highest(visible, isStable) ?? highest(visible, () => true);
+/** A version, read once. */
+interface Read {
+  readonly text: string;
+  /** null: not plainly written. */
+  readonly plain: PlainVersion | null;
 }
 
-/** For each hidden version that has one, by one pass over those that are visible. */
-function findSubstitutes(
-  hidden: readonly string[],
-  visible: readonly string[],
-): ReadonlyMap<string, string> {
-  const { compare } = npmVersions;
-  const lines = Map.groupBy(new Set(hidden), lineOf);
-  for (const bounds of lines.values()) bounds.sort(compare);
-  const found = new Map<string, string>();
-  for (const candidate of visible) {
-    const bound = lowestFrom(candidate, lines.get(lineOf(candidate)) ?? []);
-    const best = bound === undefined ? undefined : found.get(bound);
-    if (bound === undefined || (best !== undefined && compare(candidate, best) <= 0)) continue;
-    found.set(bound, candidate);
+/** What stands in for withheld versions: a package may have as many tags as versions. */
+class Substitutes {
+  readonly #visible: readonly Read[];
+  #majors: ReadonlyMap<string, Read[]> | null = null;
+  /** Of the majors that were asked for, by channel, the highest first. */
+  readonly #channels = new Map<string, ReadonlyMap<string, readonly Read[]>>();
+
+  constructor(visible: Iterable<string>) {
+    this.#visible = Array.from(visible, readVersion);
   }
-  for (const bounds of lines.values()) {
-    // What is not above one of them is not above the next.
-    let best: string | undefined;
-    for (const bound of bounds) {
-      best = found.get(bound) ?? best;
-      if (best !== undefined) found.set(bound, best);
+
+  latest(version: string): string | null {
+    const wanted = readVersion(version);
+    const found = highest(this.#visible, (it) => isStable(it) && compare(it, wanted) <= 0) ??
+      highest(this.#visible, isStable) ?? highest(this.#visible, () => true);
+    return found?.text ?? null;
+  }
+
+  inLine(version: string): string | null {
+    const wanted = readVersion(version);
+    const line = this.#channelsOf(majorOf(wanted)).get(channelOf(wanted));
+    return line === undefined ? null : firstNotAbove(line, wanted)?.text ?? null;
+  }
+
+  #channelsOf(major: string): ReadonlyMap<string, readonly Read[]> {
+    this.#majors ??= Map.groupBy(this.#visible, majorOf);
+    let channels = this.#channels.get(major);
+    if (channels === undefined) {
+      const versions = this.#majors.get(major) ?? [];
+      channels = Map.groupBy(versions.sort((a, b) => compare(b, a)), channelOf);
+      this.#channels.set(major, channels);
     }
+    return channels;
   }
-  return found;
 }
 
-/** The first of sorted versions that a version is not above. */
-function lowestFrom(version: string, sorted: readonly string[]): string | undefined {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (npmVersions.compare(version, sorted[middle]) <= 0) high = middle;
-    else low = middle + 1;
-  }
-  return sorted[low];
+function readVersion(text: string): Read {
+  return { text, plain: plainVersion(text) };
 }
 
-/** Major version and channel: `2 beta` of `2.0.0-beta.3`, `2 ` of a stable version. */
-function lineOf(version: string): string {
-  const channel = /^[^-+]*-([^+.\d]*)/.exec(version)?.[1] ?? "";
-  return `${npmVersions.major(version)} ${channel}`;
+function majorOf({ text, plain }: Read): string {
+  return plain === null ? npmVersions.major(text) : String(plain.major);
 }
 
-function highest(
-  versions: readonly string[],
-  isFit: (version: string) => boolean,
-): string | null {
-  let best: string | null = null;
+function isStable({ text, plain }: Read): boolean {
+  return plain === null ? !npmVersions.isPrerelease(text) : plain.channel === null;
+}
+
+/** `beta` of `2.0.0-beta.3`; `""` for a stable version. */
+function channelOf({ text }: Read): string {
+  const match = /^[^-+]*-([^+]*)/.exec(text);
+  return match === null ? "" : match[1].replace(/[.\d]+.*$/, "");
+}
+
+function highest(versions: readonly Read[], isFit: (version: Read) => boolean): Read | null {
+  let best: Read | null = null;
   for (const version of versions) {
-    if (!isFit(version)) continue;
-    if (best === null || npmVersions.compare(version, best) > 0) best = version;
+    if (isFit(version) && (best === null || compare(version, best) > 0)) best = version;
   }
   return best;
+}
+
+/** @param descending the highest first */
+function firstNotAbove(descending: readonly Read[], wanted: Read): Read | undefined {
+  let low = 0;
+  let high = descending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compare(descending[middle], wanted) > 0) low = middle + 1;
+    else high = middle;
+  }
+  return descending[low];
+}
+
+function compare(a: Read, b: Read): number {
+  return a.plain !== null && b.plain !== null
+    ? comparePlain(a.plain, b.plain)
+    : npmVersions.compare(a.text, b.text);
 }

@@ -61,6 +61,20 @@ Deno.test("tags and versions by the ten thousands, and versions of any text, tak
   assert.deepEqual(tags({ odd: `1.0.0-beta${"1".repeat(50_000)}\n` }, ["1.0.0-beta"]), {});
 });
 
+Deno.test("as many withheld tags as versions are looked up in versions that were read once", () => {
+  const versions = Array.from({ length: 20_000 }, (_, i) => `5.3.0-pr${i}.${i}`);
+  const all: Record<string, string> = { latest: "6.0.0" };
+  versions.forEach((version, i) => all[`pr${i}`] = `${version}.next`);
+  let asked = 0;
+  const kept = visibleTags(all, () => false, () => {
+    asked++;
+    return versions;
+  });
+  assert.equal(asked, 1);
+  assert.equal(kept.pr12345, "5.3.0-pr12345.12345");
+  assert.equal(kept.latest, "5.3.0-pr9999.9999");
+});
+
 Deno.test("advisories are read in both of npm's forms", () => {
   const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   assert.deepEqual(
