@@ -40,7 +40,7 @@ class Substitutes {
   readonly #visible: readonly Read[];
   #majors: ReadonlyMap<string, Read[]> | null = null;
   /** Of the majors that were asked for, by channel, the highest first. */
-  readonly #channels = new Map<string, ReadonlyMap<string, readonly Read[]>>();
+  readonly #channels = new Map<string, ReadonlyMap<string | null, readonly Read[]>>();
 
   constructor(visible: Iterable<string>) {
     this.#visible = Array.from(visible, readVersion);
@@ -59,7 +59,7 @@ class Substitutes {
     return line === undefined ? null : firstNotAbove(line, wanted)?.text ?? null;
   }
 
-  #channelsOf(major: string): ReadonlyMap<string, readonly Read[]> {
+  #channelsOf(major: string): ReadonlyMap<string | null, readonly Read[]> {
     this.#majors ??= Map.groupBy(this.#visible, majorOf);
     let channels = this.#channels.get(major);
     if (channels === undefined) {
@@ -83,11 +83,16 @@ function isStable({ text, plain }: Read): boolean {
   return plain === null ? !npmVersions.isPrerelease(text) : plain.channel === null;
 }
 
-/** `beta` of `2.0.0-beta.3`; `""` for a stable version. */
-function channelOf({ text }: Read): string {
-  const match = /^[^-+]*-([^+]*)/.exec(text);
-  return match === null ? "" : match[1].replace(/[.\d]+.*$/, "");
+/**
+ * The words that a pre-release begins with: `beta` of `2.0.0-beta.3`, `canary`
+ * of `19.0.0-canary-b9f6dd1-20240305`, `""` of `2.0.0-3`; null: a stable version.
+ */
+function channelOf(version: Read): string | null {
+  return isStable(version) ? null : CHANNEL.exec(version.text)?.[1] ?? "";
 }
+
+/** What follows the numbers; a commit's name is no word, though it may be all letters. */
+const CHANNEL = /^[v=\s\d.]*-?([a-z]+(?:[.-](?![a-f]{7,}(?![^.+-]))[a-z]+(?![^.+-]))*)/i;
 
 function highest(versions: readonly Read[], isFit: (version: Read) => boolean): Read | null {
   let best: Read | null = null;

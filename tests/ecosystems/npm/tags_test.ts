@@ -61,6 +61,41 @@ Deno.test("tags and versions by the ten thousands, and versions of any text, tak
   assert.deepEqual(tags({ odd: `1.0.0-beta${"1".repeat(50_000)}\n` }, ["1.0.0-beta"]), {});
 });
 
+Deno.test("a stable tag never comes to name a pre-release, nor a pre-release's tag a stable version", () => {
+  assert.deepEqual(tags({ lts: "2.5.1" }, ["2.4.0", "2.5.0", "2.5.1-0"]), { lts: "2.5.0" });
+  assert.deepEqual(tags({ "latest-2": "2.5.1" }, ["2.5.0", "2.5.1-20260101"]), {
+    "latest-2": "2.5.0",
+  });
+  assert.deepEqual(tags({ next: "2.5.1-3" }, ["2.5.0", "2.4.0", "2.5.1-rc.1"]), {});
+  assert.deepEqual(tags({ next: "2.5.1-3" }, ["2.5.1-2", "2.5.0-20", "2.5.1-4"]), {
+    next: "2.5.1-2",
+  });
+  assert.deepEqual(tags({ old: "1.5.0" }, ["1.4.0beta", "v1.3.0"]), { old: "v1.3.0" });
+});
+
+Deno.test("the channel of a pre-release is its words, not the commit or the day behind them", () => {
+  const canary = ["19.0.0-canary-0c6348758-20240304", "19.0.0-canary-a1b2c3d-20240303"];
+  assert.deepEqual(tags({ canary: "19.0.0-canary-b9f6dd1-20240305" }, canary), {
+    canary: canary[1],
+  });
+  assert.deepEqual(tags({ canary: "19.0.0-canary-deadbeef-20240305" }, canary), {
+    canary: canary[1],
+  });
+  for (
+    const [hidden, visible] of [
+      ["1.0.0-alpha2", "1.0.0-alpha1"],
+      ["1.0.0-rc.2", "1.0.0-rc.1"],
+      ["1.0.0beta2", "1.0.0beta1"],
+      ["0.0.0-fix-login-20240305", "0.0.0-fix-login-20240304"],
+      ["5.0.0-dev.20240305", "5.0.0-dev.20240304+build-x"],
+    ]
+  ) {
+    const others = ["1.0.0-beta.0", "1.0.0-next.1", "0.0.0-fix-crash-20240301", "5.0.0-x.1"];
+    assert.deepEqual(tags({ tag: hidden }, [visible, ...others]), { tag: visible }, hidden);
+    assert.deepEqual(tags({ tag: hidden }, others.filter((it) => !/^1.0.0-b/.test(it))), {});
+  }
+});
+
 Deno.test("as many withheld tags as versions are looked up in versions that were read once", () => {
   const versions = Array.from({ length: 20_000 }, (_, i) => `5.3.0-pr${i}.${i}`);
   const all: Record<string, string> = { latest: "6.0.0" };
