@@ -63,10 +63,13 @@ export function renderManifest(
   return out.bytes();
 }
 
-/** Tags after withholding. */
-export function renderTags(layout: Layout, cut: Cut): Record<string, string> {
-  const kept = keptVersions(layout, cut);
-  return visibleTags(layout.tags, (version) => kept.has(version), () => kept);
+/** The tags that the document of this layout has; where nothing is withheld, as upstream has them. */
+export function renderTags(layout: Layout, cut: Cut): Readonly<Record<string, string>> {
+  return cut.hidden === 0 ? layout.tags : tagsOf(layout, keptVersions(layout, cut));
+}
+
+function tagsOf({ tags }: Layout, kept: ReadonlySet<string>): Record<string, string> {
+  return visibleTags(tags, (version) => kept.has(version), () => kept);
 }
 
 function writeMember(
@@ -85,10 +88,7 @@ function writeMember(
   }
   out.copy(layout.bytes, member.start, member.value);
   if (member.key === "time") writeTimes(out, layout, cut);
-  else {
-    const tags = visibleTags(layout.tags, (version) => kept.has(version), () => kept);
-    out.text(JSON.stringify(tags));
-  }
+  else out.text(JSON.stringify(tagsOf(layout, kept)));
 }
 
 /** Neighbours that are both kept are copied together, with what stands between them. */

@@ -144,6 +144,17 @@ Deno.test("a manifest is found by version and by tag, and refused when withheld"
   assert.deepEqual(render(index, "dist-tags", view).json, { latest: "1.0.0" });
 });
 
+Deno.test("with nothing withheld every answer has the tags that upstream has, dangling ones too", () => {
+  const tags = { latest: "1.0.0", beta: "3.0.0-beta.2" };
+  const index = read(packument(["1.0.0", "3.0.0-beta.1"], { "dist-tags": tags }), "pkg");
+  const view = viewOf(index, new Set());
+  for (const form of ["full", "abbreviated"]) {
+    assert.deepEqual(render(index, form, view).json["dist-tags"], tags, form);
+  }
+  assert.deepEqual(render(index, "dist-tags", view).json, tags);
+  assert.equal(index.render("manifest:beta", view), null);
+});
+
 Deno.test("a package without versions is served as it is", () => {
   for (
     const document of [{ name: "pkg" }, { name: "pkg", versions: {}, time: { unpublished: {} } }]
