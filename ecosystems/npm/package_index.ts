@@ -178,11 +178,14 @@ class PackageIndex implements Index {
     const { verdicts, denied } = view.judgement;
     let position = this.#byVersion.get(wanted);
     if (position === undefined) {
-      if (!(wanted in this.#full.tags)) return null;
+      const { tags } = this.#full;
+      if (!(wanted in tags)) return null;
       if (this.releases.length > 0 && denied === this.releases.length) {
         return { withheld: this.#foremost() };
       }
-      position = this.#byVersion.get(renderTags(this.#full, this.#cut(view))[wanted]);
+      const told = renderTags(this.#full, this.#cut(view));
+      // A tag that nothing stands in for is refused for the version it names.
+      position = this.#byVersion.get(told[wanted] ?? tags[wanted]);
     }
     if (position === undefined) return null;
     if (verdicts[position].action === "deny") return { withheld: position };

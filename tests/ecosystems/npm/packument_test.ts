@@ -144,6 +144,15 @@ Deno.test("a manifest is found by version and by tag, and refused when withheld"
   assert.deepEqual(render(index, "dist-tags", view).json, { latest: "1.0.0" });
 });
 
+Deno.test("a tag that nothing stands in for is refused for the version it names", () => {
+  const tags = { latest: "1.0.0", next: "2.0.0-rc.1", gone: "3.0.0-beta.1" };
+  const index = read(packument(["1.0.0", "2.0.0-rc.1"], { "dist-tags": tags }), "pkg");
+  const view = viewOf(index, new Set(["2.0.0-rc.1"]));
+  assert.deepEqual(render(index, "dist-tags", view).json, { latest: "1.0.0" });
+  assert.deepEqual(index.render("manifest:next", view), { withheld: 1 });
+  assert.equal(index.render("manifest:gone", view), null);
+});
+
 Deno.test("with nothing withheld every answer has the tags that upstream has, dangling ones too", () => {
   const tags = { latest: "1.0.0", beta: "3.0.0-beta.2" };
   const index = read(packument(["1.0.0", "3.0.0-beta.1"], { "dist-tags": tags }), "pkg");
