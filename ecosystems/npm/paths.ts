@@ -34,6 +34,8 @@ function decodeSegments(path: string): string[] | null {
   const segments: string[] = [];
   const raw = path.split("/");
   if (raw.at(-1) === "") raw.pop();
+  // corepack puts a slash behind an address that ends in one.
+  if (raw[0] === "") raw.shift();
   for (const part of raw) {
     const decoded = decodeSegment(part);
     if (decoded === null) return null;

@@ -68,6 +68,31 @@ Deno.test("npm's paths work at the root", async () => {
   assert.equal(await it.status("/"), 200);
 });
 
+Deno.test("corepack's paths, with a slash too many, work where npm's do and go no further", async () => {
+  await using it = await setting({ settings: { baseDomain: "packages.example" } });
+  for (
+    const base of [
+      "http://proxy.example/npm/",
+      "http://proxy.example/o-acme/npm/",
+      "http://proxy.example/o-acme/u-alice/npm/",
+      "http://proxy.example/",
+      "http://proxy.example/o-acme/",
+      "http://npm.acme.packages.example/",
+      "http://npm.acme.packages.example/npm/",
+    ]
+  ) {
+    for (const path of ["left/1.0.0", "@acme/tool/latest"]) {
+      const { status, text } = await it.at(`${base}/${path}`);
+      assert.equal(status, 200, `${base} ${text}`);
+      const { tarball } = JSON.parse(text).dist;
+      assert.ok(tarball.startsWith(`${base}${path.replace(/[^/]+$/, "")}-/`), tarball);
+      assert.equal((await it.at(tarball)).status, 200);
+    }
+  }
+  const asked = new Set(it.asked().filter((path) => path.includes("left")));
+  assert.deepEqual([...asked].sort(), ["/left", "/left/-/left-1.0.0.tgz"]);
+});
+
 Deno.test("older addresses keep working", async () => {
   await using it = await setting();
   const { filename, path } = it.wheel;

@@ -60,6 +60,15 @@ Deno.test("a version or tag behind the name is a manifest", () => {
   });
 });
 
+Deno.test("one slash too many before a path is overlooked, and gives no second spelling of it", () => {
+  const plain = ["", "lodash", "@acme%2fpkg/1.0.0", "-/ping", "-/package/lodash/dist-tags"];
+  for (const path of [...plain, "lodash/-/lodash-1.0.0.tgz"]) {
+    assert.deepEqual(match(`/${path}`), match(path), path);
+    assert.notEqual(match(path), null);
+    if (path !== "") assert.equal(match(`//${path}`), null, path);
+  }
+});
+
 Deno.test("a tarball is a file of its package", () => {
   assert.deepEqual(match("lodash/-/lodash-4.17.21.tgz"), {
     kind: "file",
