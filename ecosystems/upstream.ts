@@ -53,6 +53,8 @@ export interface PassAnswer {
   readonly status: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly type: string;
+  /** Its Retry-After, as sent. */
+  readonly retryAfter: string | undefined;
 }
 
 export type UpstreamOptions = Omit<OutgoingOptions, "limits"> & {
@@ -174,7 +176,12 @@ export class Upstream {
     const headers = new Headers({ accept: address.accept });
     if (type) headers.set("content-type", type);
     const { answer } = await this.#whole(source, address.url, { headers, origins, method, body });
-    return { status: answer.status, bytes: answer.bytes, type: mediaType(answer.headers) };
+    return {
+      status: answer.status,
+      bytes: answer.bytes,
+      type: mediaType(answer.headers),
+      retryAfter: retryAfterOf(answer),
+    };
   }
 
   /** An answer whose body comes later; `end` stops the deadlines and gives the slot back. */
@@ -233,7 +240,7 @@ const NOTHING: Pieces = {
 };
 
 function statusError(source: Source, { answer, url, host }: Followed<Answered>): UpstreamError {
-  const { status, headers } = answer;
+  const { status } = answer;
   const home = new URL(source.url);
   const isDenied = status === 401 || status === 403;
   const bare = isDenied && source.authorization !== null && new URL(url).origin !== home.origin
@@ -241,8 +248,12 @@ function statusError(source: Source, { answer, url, host }: Followed<Answered>):
     : "";
   return new UpstreamError("status", `Upstream ${host} answers ${status}${bare}`, {
     status,
-    retryAfter: headers.get("retry-after") ?? undefined,
+    retryAfter: retryAfterOf(answer),
   });
+}
+
+function retryAfterOf({ headers }: Answered): string | undefined {
+  return headers.get("retry-after") ?? undefined;
 }
 
 function mediaType(headers: Headers): string {

@@ -32,11 +32,11 @@ export async function servePass(
     type: target.method === "POST" ? "application/json" : undefined,
     origins: await deps.indexes.origins(ecosystem, source),
   });
-  const { status } = passed;
-  // Passed on as it is, it would be taken for a failure of the proxy's own.
-  if (status >= 500) {
+  const { status, retryAfter } = passed;
+  // Passed on as it is, it would be taken for the proxy's own.
+  if (status >= 500 || status === 429) {
     const { host } = new URL(source.url);
-    throw new UpstreamError("status", `Upstream ${host} answers ${status}`, { status });
+    throw new UpstreamError("status", `Upstream ${host} answers ${status}`, { status, retryAfter });
   }
   if (target.audit && status === 200 && policy.auditOverride && ecosystem.lifts) {
     const lifted = ecosystem.lifts(passed.bytes);

@@ -270,3 +270,15 @@ Deno.test("search, ping and keys come from upstream; other services do not exist
   const paths = it.registry.requests.map(({ path }) => path);
   assert.deepEqual(paths, ["/-/ping", "/-/npm/v1/keys", "/-/v1/search?text=left", "/-/ping"]);
 });
+
+Deno.test("a service that is busy says when to come back, as an index does", async () => {
+  await using it = await setting();
+  const headers = { "retry-after": "30" };
+  for (const status of [429, 503]) {
+    it.registry.fault(/search/, { kind: "status", status, body: "busy", headers });
+    const response = await it.send("/npm/-/v1/search?text=left");
+    assert.equal(response.status, 503);
+    assert.equal(response.headers.get("retry-after"), "30");
+    assert.equal((await response.json()).code, "upstream_busy");
+  }
+});
