@@ -33,8 +33,8 @@ export async function servePass(
     origins: await deps.indexes.origins(ecosystem, source),
   });
   const { status, retryAfter } = passed;
-  // Passed on as it is, it would be taken for the proxy's own.
-  if (status >= 500 || status === 429) {
+  // Passed on as it is, it would be taken for the proxy's own, or cannot be answered with.
+  if (status < 200 || (status >= 300 && status < 400) || status === 429 || status >= 500) {
     const { host } = new URL(source.url);
     throw new UpstreamError("status", `Upstream ${host} answers ${status}`, { status, retryAfter });
   }
@@ -44,11 +44,10 @@ export async function servePass(
       await deps.lifts.add(client, lifted);
     }
   }
-  const headers = new Headers({
-    ...FOREIGN_HEADERS,
-    "cache-control": "private, no-store",
-    "content-length": String(passed.bytes.length),
-  });
+  const headers = new Headers({ ...FOREIGN_HEADERS, "cache-control": "private, no-store" });
+  // The runtime states no length of a 205, so that clients would wait for its body.
+  if (status === 204 || status === 205) return new Response(null, { status: 204, headers });
+  headers.set("content-length", String(passed.bytes.length));
   if (passed.type !== "") headers.set("content-type", passed.type);
   return new Response(method === "HEAD" ? null : passed.bytes, { status, headers });
 }

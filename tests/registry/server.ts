@@ -64,7 +64,7 @@ export function serveRegistry(
       requests.push({ method: request.method, path: pathname + search, headers: request.headers });
       const fault = faults.findLast((entry) => entry.path.test(pathname))?.fault;
       if (fault?.kind === "status") {
-        return new Response(fault.body ?? "", { status: fault.status, headers: fault.headers });
+        return new Response(fault.body ?? null, { status: fault.status, headers: fault.headers });
       }
       if (fault?.kind === "stall") return await stall(stopped.signal);
       if (fault?.kind === "redirect") {

@@ -282,3 +282,36 @@ Deno.test("a service that is busy says when to come back, as an index does", asy
     assert.equal((await response.json()).code, "upstream_busy");
   }
 });
+
+for (const line of ["204 No Content", "205 Reset Content\r\ncontent-length: 0"]) {
+  Deno.test(`a service that answers ${line.slice(0, 3)} is passed on as 204, without a body`, async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const answering = (async () => {
+      for await (const connection of listener) {
+        await connection.read(new Uint8Array(4096));
+        await connection.write(new TextEncoder().encode(`HTTP/1.1 ${line}\r\n\r\n`));
+        connection.close();
+      }
+    })();
+    await using proxy = await testProxy({
+      upstreams: { npm: `http://127.0.0.1:${listener.addr.port}/` },
+    });
+    const base = proxy.listen();
+    for (const method of ["GET", "HEAD"]) {
+      const response = await fetch(`${base}/npm/-/ping`, { method });
+      assert.deepEqual([response.status, await response.text()], [204, ""], method);
+    }
+    listener.close();
+    await answering;
+  });
+}
+
+Deno.test("a service that sends elsewhere, or says that nothing is new, is 502", async () => {
+  await using it = await setting();
+  for (const status of [300, 302, 304]) {
+    it.registry.fault(/search/, { kind: "status", status });
+    const response = await it.send("/npm/-/v1/search?text=left");
+    assert.equal(response.status, 502);
+    assert.match(await response.text(), RegExp(`answers ${status}`));
+  }
+});
