@@ -67,7 +67,7 @@ async function bodyOf(
   try {
     return auditWithout(bytes, (name) => {
       const normal = versions.normalizeName(name);
-      if (normal === null) return false;
+      if (normal === null) return true; // no name of a package: a folder of a workspace
       return hidden.some((registry) => registry.matches(normal)) ||
         judgeName?.(id, normal, now).action === "deny";
     });

@@ -336,11 +336,12 @@ Deno.test("an audit does not tell the public registry of private packages", asyn
     left: ["1.0.0"],
   });
   await post("/npm/-/npm/v1/security/audits/quick", {
-    name: "project",
+    name: "@acme/project",
     requires: { "@acme/tool": "^1.0.0", left: "1.0.0" },
     dependencies: {
       "@acme/tool": { version: "1.0.0", dependencies: { left: { version: "1.0.0" } } },
       left: { version: "1.0.0", requires: { "@acme/tool": "1" } },
+      "apps/@acme/web": { dependencies: {} },
     },
   });
   assert.equal(bodies.length, 2);
