@@ -184,6 +184,7 @@ function compileRegistries(
       ecosystem: pattern.ecosystem,
       matches: globMatcher(pattern.name),
       url: registry.url.endsWith("/") ? registry.url : `${registry.url}/`,
+      fileOrigins: (registry.files ?? []).map((file) => new URL(file).origin),
       tokenEnv: registry.token_env ?? null,
     }))
   );

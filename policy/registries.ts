@@ -3,6 +3,11 @@ import { outgoingFault } from "./addresses.ts";
 import type { Fault } from "./store/errors.ts";
 import { pointerOf } from "./tree.ts";
 
+interface Registry {
+  readonly url: string;
+  readonly files?: readonly string[];
+}
+
 /**
  * What is wrong with the addresses of registries that are about to be stored;
  * checked there and not where documents are read, so that none becomes
@@ -12,14 +17,20 @@ import { pointerOf } from "./tree.ts";
  * @param known addresses that are stored already, which stay as they are
  */
 export function registryFaults(
-  registries: readonly { readonly url: string }[],
-  { allow, known }: { allow: readonly string[]; known: readonly { readonly url: string }[] },
+  registries: readonly Registry[],
+  { allow, known }: { allow: readonly string[]; known: readonly Registry[] },
 ): Fault[] {
-  const urls = new Set(known.map(({ url }) => url));
-  return registries.flatMap(({ url }, i) => {
-    const detail = urls.has(url) ? null : outgoingFault(url, allow);
-    return detail === null
-      ? []
-      : [{ pointer: pointerOf(["registries", String(i), "url"]), detail }];
+  const stored = new Set(known.flatMap(({ url, files = [] }) => [url, ...files]));
+  return registries.flatMap(({ url, files = [] }, i) => {
+    const addresses = [
+      { address: url, at: ["url"] },
+      ...files.map((address, j) => ({ address, at: ["files", String(j)] })),
+    ];
+    return addresses.flatMap(({ address, at }) => {
+      const detail = stored.has(address) ? null : outgoingFault(address, allow);
+      return detail === null
+        ? []
+        : [{ pointer: pointerOf(["registries", String(i), ...at]), detail }];
+    });
   });
 }

@@ -145,6 +145,11 @@ function registrySchema(schemes: VersionSchemes) {
         v.string("expected the name of an environment variable"),
         v.regex(/^REGISTRY_TOKEN_[A-Z0-9_]{1,100}$/, "must begin with REGISTRY_TOKEN_"),
       )),
+      files: v.optional(v.pipe(
+        v.array(v.pipe(v.string(ORIGIN), v.check(isOrigin, ORIGIN)), "expected a list"),
+        v.maxLength(100, "more than 100"),
+        v.description("Origins that its files may come from besides its own, as by a redirect"),
+      )),
     }),
     v.forward(
       v.check(
@@ -163,6 +168,12 @@ function ecosystemOf(packages: string, schemes: VersionSchemes): string | null {
   } catch {
     return null;
   }
+}
+
+const ORIGIN = "expected an origin such as https://files.example, without a path";
+
+function isOrigin(text: string): boolean {
+  return isRegistryUrl(text) && URL.parse(text)?.pathname === "/";
 }
 
 const REGISTRY_URL = "expected an absolute http or https address without credentials, query or #";

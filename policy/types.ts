@@ -222,6 +222,8 @@ export interface PrivateRegistry {
   /** Whether a package (normalised name) belongs to it. */
   readonly matches: (name: string) => boolean;
   readonly url: string;
+  /** Origins that its files may come from besides its own. */
+  readonly fileOrigins: readonly string[];
   /** Name of the environment variable with its token; begins with `REGISTRY_TOKEN_`. */
   readonly tokenEnv: string | null;
 }

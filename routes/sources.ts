@@ -50,11 +50,14 @@ export function sourceFor(
       ecosystem,
       ownToken(deps, registry.tokenEnv, { org: policy.org, url: registry.url }),
     );
+  const { fileOrigins } = registry;
+  // An index is read for the places that its files may be at.
   const partition = createHash("sha256")
-    .update(JSON.stringify([identity.org, registry.url, authorization])).digest("base64url");
+    .update(JSON.stringify([identity.org, registry.url, authorization, ...fileOrigins]))
+    .digest("base64url");
   const given = new URL(registry.url.endsWith("/") ? registry.url : `${registry.url}/`);
   const url = (ecosystem.upstreamBase?.(given) ?? given).href;
-  return { ecosystem: id, url, authorization, partition, fileOrigins: [], namedByPolicy: true };
+  return { ecosystem: id, url, authorization, partition, fileOrigins, namedByPolicy: true };
 }
 
 function registryOf(

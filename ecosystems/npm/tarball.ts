@@ -16,10 +16,10 @@ export function conventionalTarball(name: string, version: string): string {
 }
 
 /**
- * Reads an address that is not of the usual form. One elsewhere on the upstream
- * keeps its own URL under the conventional name; one on another host (a mirror
- * that names its origin) is asked of the upstream by convention, and its digest
- * tells whether that is the same file.
+ * Reads an address that is not of the usual form. One elsewhere on the upstream,
+ * or where its files may be, keeps its own URL under the conventional name; one
+ * on another host (a mirror that names its origin) is asked of the upstream by
+ * convention, and its digest tells whether that is the same file.
  */
 export function readTarball(
   address: string,
@@ -40,7 +40,8 @@ function atUpstream(
   if (!URL.canParse(address)) return null;
   const url = new URL(address);
   const base = new URL(source.url);
-  if (url.origin !== base.origin || url.username !== "" || url.password !== "") return null;
+  const isAllowed = url.origin === base.origin || source.fileOrigins.includes(url.origin);
+  if (!isAllowed || url.username !== "" || url.password !== "") return null;
   let path: string;
   let prefix: string;
   try {

@@ -144,7 +144,12 @@ Deno.test("every answer is as described", () =>
     await check("PUT", `${org}/policy`, { body: {} });
     const { headers } = await check("PUT", `${org}/policy`, {
       body: {
-        registries: [{ ecosystem: "npm", packages: "pkg:npm/@a/*", url: "https://npm.example/" }],
+        registries: [{
+          ecosystem: "npm",
+          packages: "pkg:npm/@a/*",
+          url: "https://npm.example/",
+          files: ["https://files.example"],
+        }],
         webhooks: [{ url: "https://hooks.example/", secret: "x" }],
       },
     });

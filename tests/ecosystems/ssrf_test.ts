@@ -66,6 +66,19 @@ Deno.test("a policy cannot name a private registry at an address of the proxy's 
     );
     assert.match(body.errors[0].detail, /that the operator allows/);
   }
+  for (const file of [...PRIVATE, "http://files.example/"]) {
+    const origins = [
+      "https://files.example",
+      "http://nexus.corp.example:8081",
+      new URL(file).origin,
+    ];
+    const { status, body } = await put([{
+      ...registry("https://packages.example/"),
+      files: origins,
+    }]);
+    assert.equal(status, 422, file);
+    assert.equal(body.errors[0].pointer, "/registries/0/files/2", file);
+  }
   assert.equal(await proxy.deps.policies.has("acme"), false);
   const allowed = ["https://packages.example/npm", "http://nexus.corp.example:8081/npm/"];
   assert.equal((await put(allowed.map(registry))).status, 201);
@@ -152,6 +165,11 @@ Deno.test("what a public upstream names besides itself is looked at, what the op
   assert.deepEqual(server.requests, []);
   const named = sourceOf("https://index.example/", { fileOrigins: [origin] });
   await (await upstream.file(named, `${origin}/x`))?.body.cancel();
+  const byPolicy = sourceOf("https://index.example/", {
+    fileOrigins: [origin],
+    namedByPolicy: true,
+  });
+  await assert.rejects(upstream.file(byPolicy, `${origin}/x`), /^UpstreamError: Cannot call /);
   await using neighbour = serveRegistry(() => ({ body: "{}", type: "application/json" }));
   const stated = new URL(neighbour.url).origin;
   const own = sourceOf(server.url);

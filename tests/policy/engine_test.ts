@@ -217,7 +217,7 @@ Deno.test("two orgs' policies mix in one process (thinkst): each judges by its o
   }
 });
 
-Deno.test("registries: names matched, address ending in a slash, token's variable", () => {
+Deno.test("registries: names matched, address ending in a slash, token's variable, files' origins", () => {
   const { registries } = policy({
     registries: [
       { ecosystem: "npm", packages: "pkg:npm/@acme/*", url: "https://npm.example/r" },
@@ -226,6 +226,7 @@ Deno.test("registries: names matched, address ending in a slash, token's variabl
         packages: "pkg:pypi/Acme_Tools",
         url: "https://py.example/simple/",
         token_env: "REGISTRY_TOKEN_ACME",
+        files: ["https://Files.example/", "https://cdn.example:8443"],
       },
     ],
   });
@@ -236,6 +237,10 @@ Deno.test("registries: names matched, address ending in a slash, token's variabl
       { ecosystem: "pypi", url: "https://py.example/simple/", tokenEnv: "REGISTRY_TOKEN_ACME" },
     ],
   );
+  assert.deepEqual(registries.map(({ fileOrigins }) => fileOrigins), [
+    [],
+    ["https://files.example", "https://cdn.example:8443"],
+  ]);
   assert.equal(registries[0].matches("@acme/ui"), true);
   assert.equal(registries[0].matches("@acmes/ui"), false);
   assert.equal(registries[1].matches("acme-tools"), true);

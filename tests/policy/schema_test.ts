@@ -189,6 +189,17 @@ Deno.test("exceptions that were asked for last no longer than the maximum, and f
 Deno.test("a registry's address is absolute and without secrets, its token no other secret", () => {
   const good = { ecosystem: "npm", packages: "pkg:npm/@acme/*", url: "https://npm.example/" };
   assert.deepEqual(faults({ registries: [{ ...good, token_env: "REGISTRY_TOKEN_ACME" }] }), []);
+  const files = ["https://files.example", "http://127.0.0.1:8080/"];
+  assert.deepEqual(faults({ registries: [{ ...good, files }] }), []);
+  for (
+    const file of ["files.example", "ftp://x.example", "https://x.example/y", "https://u@x.e", 1]
+  ) {
+    const document = { registries: [{ ...good, files: [...files, file] }] };
+    assert.deepEqual(pointers(document), ["/registries/0/files/2"], String(file));
+  }
+  assert.deepEqual(pointers({ registries: [{ ...good, files: Array(101).fill(files[0]) }] }), [
+    "/registries/0/files",
+  ]);
   const wrong = {
     url: ["/npm", "npm.example", "ftp://x.example", "https://u:p@x.example", "https://x.example?a"],
     token_env: ["ADMIN_TOKEN", "REGISTRY_TOKEN_", "REGISTRY_TOKEN_a b", "XREGISTRY_TOKEN_A"],

@@ -132,6 +132,7 @@ Deno.test("direct downloads stay with the proxy where crates come from several r
     ecosystem: "cargo",
     matches: () => true,
     url: "https://r.example/",
+    fileOrigins: [],
     tokenEnv: null,
   };
   const policy = { downloads: "direct", registries: [registry] } as const;
