@@ -232,8 +232,8 @@ export interface Ecosystem {
   defaultUpstream(): string | Promise<string>;
   /** The base address that an operator's address stands for, where there are several ways to write it. */
   upstreamBase?(url: URL): URL;
-  /** Default of `UPSTREAM_<ID>_FILES`, where the ecosystem has that variable. */
-  readonly defaultFileOrigins?: readonly string[];
+  /** Default of `UPSTREAM_<ID>_FILES`. */
+  readonly defaultFileOrigins: readonly string[];
   /** What a path means; null: nothing (404). Must be total: any path, no throwing. */
   match(request: RegistryRequest): Target | null;
   /**

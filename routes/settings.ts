@@ -208,12 +208,10 @@ function readUpstream(
   const given = readUrl(name, env(name) || (defaults.get(ecosystem.id) ?? ""));
   if (!given.pathname.endsWith("/")) given.pathname += "/";
   const url = ecosystem.upstreamBase?.(given) ?? given;
-  const { defaultFileOrigins } = ecosystem;
-  if (defaultFileOrigins === undefined) return { url: url.href, fileOrigins: [] };
   const files = env(`${name}_FILES`);
   const fileOrigins = files
     ? files.split(",").map((text) => readUrl(`${name}_FILES`, text.trim()).origin)
-    : defaultFileOrigins;
+    : ecosystem.defaultFileOrigins;
   return { url: url.href, fileOrigins };
 }
 

@@ -16,6 +16,8 @@ export const cargo: Ecosystem = {
   bareTokens: true,
   mounts: ["cargo", "cargo-rs", "cargofiles"],
   defaultUpstream: () => "https://index.crates.io/",
+  // Besides those that `origins` finds.
+  defaultFileOrigins: [],
   match: matchCargo,
   origins: async (context) => originsOf(await loadConfig(context)),
   resolvePass: async (target, context) =>

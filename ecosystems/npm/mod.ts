@@ -18,6 +18,7 @@ export const npm: Ecosystem = {
   errorsAsJson: true,
   /** Loaded where it is wanted, to keep cold starts short. */
   defaultUpstream: async () => (await import("registry-url")).default(),
+  defaultFileOrigins: [],
   match: matchNpm,
   /** Always the full document: the abbreviated one has no publish times. */
   indexAddress: (name) => ({ url: encodeName(name), accept: "application/json" }),
