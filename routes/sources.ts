@@ -104,5 +104,11 @@ function ownToken(deps: Deps, variable: string, use: TokenUse): string {
       `Cannot ask the private registry: ${variable} is not set, or may not be sent there`,
     );
   }
+  if (!/^[\x20-\x7e]+$/.test(token) || token !== token.trim()) {
+    throw new UpstreamError(
+      "unreachable",
+      `Cannot ask the private registry: ${variable} holds characters that no header can carry`,
+    );
+  }
   return token;
 }

@@ -154,6 +154,18 @@ Deno.test("a token variable that is not set is 502 and named, and nobody is aske
   assert.deepEqual([...asked(it.inside), ...asked(it.outside)], []);
 });
 
+Deno.test("a token that no header can carry is 502 and named, and stands nowhere", async () => {
+  for (const value of ["sekret\nvalue", "sekret\n", " sekret", "sékret"]) {
+    const env = { REGISTRY_TOKEN_A: value };
+    await using it = await setting({ token_env: "REGISTRY_TOKEN_A", env });
+    const { status, text } = await it.ask(INDEX);
+    assert.equal(status, 502, text);
+    assert.match(text, /REGISTRY_TOKEN_A holds characters/);
+    assert.ok(!/s[eé]kret/.test(text + JSON.stringify(it.proxy.lines)));
+    assert.deepEqual(it.inside.requests, []);
+  }
+});
+
 Deno.test("the client's credential for the proxy goes to no registry", async () => {
   await using it = await setting();
   const token = await it.token("alice");
