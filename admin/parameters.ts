@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { parseDuration, parseInstant } from "../policy/duration.ts";
 import { Problem } from "./problem.ts";
 
-export const MAX_LIMIT = 1_000;
+const MAX_LIMIT = 1_000;
 
 export function limitParameter(usual: number, most = MAX_LIMIT) {
   const sentence = `expected a whole number from 1 to ${most}`;

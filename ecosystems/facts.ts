@@ -1,5 +1,6 @@
 /** What rules need besides an index: advisories, and when other packages were first published. */
 import { isWithin } from "../policy/clock.ts";
+import { firstPublished } from "../policy/first_published.ts";
 import type { Facts, FirstPublish, Judgement, Policy, Release } from "../policy/types.ts";
 import type { Ecosystem, Index, Source } from "./ecosystem.ts";
 import type { Indexes } from "./indexes.ts";
@@ -174,7 +175,7 @@ export class FactsSource {
       if (ecosystem.versions.normalizeName(name) === null) return;
       try {
         const kept = await this.#parts.indexes.load(ecosystem, name, { source, purpose: "file" });
-        ages.set(name, kept === null ? null : firstOf(kept.value.releases));
+        ages.set(name, kept === null ? null : firstPublished(kept.value.releases));
       } catch {
         ages.set(name, null);
       }
@@ -213,14 +214,6 @@ function dependenciesOf(release: Release): readonly string[] {
   } catch {
     return [];
   }
-}
-
-function firstOf(releases: readonly Release[]): number | null {
-  let first = Infinity;
-  for (const { publishedAt } of releases) {
-    if (publishedAt !== null && publishedAt < first) first = publishedAt;
-  }
-  return first === Infinity ? null : first;
 }
 
 function isPrivate(

@@ -7,7 +7,7 @@ export function instant(time: number): string {
 }
 
 /** One paragraph: package, rule, reason, date if known (in the reason), where to read more. */
-export function refusalText(refusal: Refusal): string {
+function refusalText(refusal: Refusal): string {
   return `${whatOf(refusal)} is withheld by policy (${refusal.code}): ` +
     `${refusal.message}. More: ${refusal.why}`;
 }
@@ -17,7 +17,7 @@ function whatOf({ name, version }: Refusal): string {
 }
 
 /** The headers that every refusal carries. */
-export function refusalHeaders(refusal: Refusal, type: string): Headers {
+function refusalHeaders(refusal: Refusal, type: string): Headers {
   const until = refusal.until === null ? "" : `; until="${instant(refusal.until)}"`;
   return new Headers({
     "content-type": type,
@@ -37,7 +37,7 @@ export function refuseAsText(refusal: Refusal): Response {
 }
 
 /** What a refusal is to a program. */
-export function refusalDocument(refusal: Refusal) {
+function refusalDocument(refusal: Refusal) {
   return {
     package: refusal.name,
     version: refusal.version,

@@ -13,7 +13,7 @@ import {
 } from "./outgoing.ts";
 import { LIMITS, type UpstreamLimits } from "./upstream_limits.ts";
 
-export { LIMITS, type UpstreamLimits } from "./upstream_limits.ts";
+export type { UpstreamLimits } from "./upstream_limits.ts";
 export type { Pieces } from "./file_body.ts";
 
 /** What a conditional request carries. */

@@ -1,7 +1,7 @@
 /** Names one slip away from others, found without comparing with each of them. */
 
 /** Case and separators aside; a scope is written as part of the name. */
-export function fold(name: string): string {
+function fold(name: string): string {
   return name.toLowerCase().replace(/[@/._-]+/g, "");
 }
 

@@ -37,8 +37,6 @@ type RuleSchemas = { [R in AnyRule as R["id"]]: ReturnType<R["settings"]> };
 
 /** A complete document. */
 export type PolicyDocument = v.InferOutput<ReturnType<typeof documentSchema>>;
-export type Exception = PolicyDocument["exceptions"][number];
-export type BlockEntry = PolicyDocument["rules"]["block"]["entries"][number];
 
 /** The schema of documents; every member is optional on the way in and present on the way out. */
 export function documentSchema(schemes: VersionSchemes) {

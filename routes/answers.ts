@@ -91,7 +91,7 @@ function bodyFor({ identity, gzip }: Prepared, zipped: boolean): SharedBody | nu
 }
 
 /** Names a template of a prepared answer: a changed policy is a changed answer. */
-export function variantOf(revision: string, zipped: boolean): string {
+function variantOf(revision: string, zipped: boolean): string {
   return `${revision}\n${zipped ? "gzip" : "identity"}`;
 }
 

@@ -31,7 +31,7 @@ const EXAMPLES = [
  * @param base without trailing slash
  * @param only id of the only ecosystem there is below it; null: there are all
  */
-export function clientsFor(base: string, only: string | null = null): readonly Group[] {
+function clientsFor(base: string, only: string | null = null): readonly Group[] {
   const groups = [
     { id: "npm", title: "JavaScript", clients: javascript(base) },
     { id: "pypi", title: "Python", clients: python(`${base}/pypi/simple/`) },

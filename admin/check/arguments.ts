@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { isOrgName } from "../../policy/names.ts";
 import { UsageError } from "../query/arguments.ts";
 
-export const FORMATS = ["table", "json", "sarif", "junit"] as const;
+const FORMATS = ["table", "json", "sarif", "junit"] as const;
 
 export interface CheckArguments {
   /** At least one; more than one as a table only. */

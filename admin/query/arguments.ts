@@ -5,7 +5,7 @@ import { compileQuery } from "../../policy/store/record_query.ts";
 import { AUDIT_ACTIONS, type RecordQuery } from "../../policy/store/types.ts";
 import type { VersionSchemes } from "../../policy/types.ts";
 
-export const FORMATS = ["table", "json", "jsonl", "csv"] as const;
+const FORMATS = ["table", "json", "jsonl", "csv"] as const;
 
 const RECORD_FILTERS = ["ecosystem", "package", "version", "user", "since", "until"] as const;
 
@@ -34,9 +34,9 @@ const WORDS: { readonly [view: string]: { readonly [filter: string]: readonly st
 export type View = keyof typeof FILTERS;
 export type Format = typeof FORMATS[number];
 
-export const VIEWS = Object.keys(FILTERS).filter(isView);
+const VIEWS = Object.keys(FILTERS).filter(isView);
 
-export function isView(name: string): name is View {
+function isView(name: string): name is View {
   return Object.hasOwn(FILTERS, name);
 }
 

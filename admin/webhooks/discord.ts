@@ -1,11 +1,11 @@
 /** https://discord.com/developers/docs/resources/webhook#execute-webhook: ten embeds, 6,000 characters in all. */
-import type { NewsKind } from "../../policy/store/types.ts";
+import type { WebhookEvent } from "../../policy/types.ts";
 import type { Line, Summary } from "./formats.ts";
 
 /** Characters, before those that escaping adds: ten embeds of twice as many fit. */
 const MAX_TEXT = 250;
 
-const COLOURS: Readonly<Record<NewsKind, number>> = {
+const COLOURS: Readonly<Record<WebhookEvent, number>> = {
   break_glass: 0xd32f2f,
   alert: 0xd32f2f,
   exception: 0x1976d2,

@@ -1,6 +1,7 @@
 /** What a message says, in the form of who shows it. */
 import type { Batch } from "../../policy/store/outbox.ts";
-import type { News, NewsKind } from "../../policy/store/types.ts";
+import type { News } from "../../policy/store/types.ts";
+import type { WebhookEvent } from "../../policy/types.ts";
 import type { Webhook } from "../../policy/types.ts";
 import { discordMessage } from "./discord.ts";
 import { slackMessage } from "./slack.ts";
@@ -13,7 +14,7 @@ export interface Line {
   /** An http or https address; null: none. */
   readonly link: string | null;
   readonly at: string;
-  readonly kind: NewsKind;
+  readonly kind: WebhookEvent;
 }
 
 /** What a chat shows of a batch: what matters most, oldest first within that. */
@@ -43,7 +44,7 @@ function jsonMessage({ deliveryId, org, news }: Batch): unknown {
   return { type: "events", id: deliveryId, org, events: news };
 }
 
-const TITLES: Readonly<Record<NewsKind, string>> = {
+const TITLES: Readonly<Record<WebhookEvent, string>> = {
   break_glass: "Break-glass",
   alert: "Alert",
   exception: "Exception",
@@ -59,7 +60,7 @@ const IMPORTANCE = [
   "policy",
   "refusal",
   "warning",
-] as const satisfies readonly NewsKind[];
+] as const satisfies readonly WebhookEvent[];
 
 const MAX_TEXT = 300;
 const MAX_LINK = 500;

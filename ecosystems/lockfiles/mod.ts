@@ -22,7 +22,7 @@ import { readYarnBerry } from "./yarn_berry.ts";
 import { readYarnClassic } from "./yarn_classic.ts";
 
 export { statedDigests } from "./digests.ts";
-export { type Locked, type LockedEntry, LockfileInvalid, type Skipped } from "./locked.ts";
+export { type Locked, type LockedEntry, LockfileInvalid } from "./locked.ts";
 
 export const MAX_LOCKFILE_BYTES = 50_000_000;
 

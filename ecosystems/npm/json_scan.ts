@@ -125,7 +125,7 @@ const SPECIAL = Uint8Array.from(
 );
 
 /** @returns the position after the closing quote of the string that begins at `at`. */
-export function skipString(bytes: Uint8Array, at: number): number {
+function skipString(bytes: Uint8Array, at: number): number {
   if (bytes[at] !== QUOTE) fail(at, "a string");
   const length = bytes.length;
   let i = at + 1;

@@ -79,7 +79,7 @@ export interface RuleNeeds {
 
 const level = v.picklist(["deny", "warn", "off"], 'expected "deny", "warn" or "off"');
 
-export const levelSchema = v.optional(level, "deny");
+const levelSchema = v.optional(level, "deny");
 
 /** The schema of a rule's settings: `level`, and what the rule adds. */
 export function settingsSchema<const T extends v.ObjectEntries>(more: T) {

@@ -6,7 +6,7 @@ import type { Advisory } from "../types.ts";
 /** KV's limit for a value is 65,536 bytes with its own framing. */
 const PIECE_BYTES = 60_000;
 /** Keeps an atomic below KV's 819,200 bytes. */
-export const MAX_PIECES = 12;
+const MAX_PIECES = 12;
 const MAX_INFLATED_BYTES = 64 * 1024 * 1024;
 
 /** What a database said of one package. */

@@ -9,7 +9,7 @@ import { keys } from "./keys.ts";
 import { guarded, guardedList, STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Clock, Page } from "./types.ts";
 
-export type { Alert, AlertUser, Found } from "./alert.ts";
+export type { Alert, Found } from "./alert.ts";
 
 /** Name of the list in its cursors. */
 const LIST = "alerts";

@@ -16,7 +16,6 @@ export const keys = {
     revision,
     piece,
   ],
-  policyPieces: (org: string, revision: string) => ["policy_piece", org, revision],
   /** Each revision there was: `PolicyHead`. */
   policyRevision: (org: string, revision: string) => ["policy_revision", org, revision],
   policyRevisions: (org: string) => ["policy_revision", org],

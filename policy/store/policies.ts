@@ -26,7 +26,7 @@ import type { Change, Clock, Page, Policies, PolicyHead, PolicyRevision } from "
 /** Whose policy counts for orgs without one. */
 const DEFAULT_ORG = "default";
 /** Revision of the policy that there is before anybody has stored one. */
-export const BUILT_IN_REVISION = "builtin";
+const BUILT_IN_REVISION = "builtin";
 /** Name of the list in its cursors. */
 const HISTORY = "policy_history";
 /** Ends a page of long documents early. */

@@ -12,8 +12,6 @@ import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
 import { TokenUses } from "./token_uses.ts";
 import type { Clock, Page, StoredToken, Tokens } from "./types.ts";
 
-export { ensureRootToken, type RootToken } from "./root_token.ts";
-
 /** `StoredToken.org` of the root token, which may act for any org. No org can be called that. */
 export const ANY_ORG = "*";
 

@@ -1,5 +1,5 @@
 /** What the stores promise to those above. All of them are made of a `Deno.Kv` and a clock. */
-import type { Lift, Policy, RecordInput, Role, StoredRecord } from "../types.ts";
+import type { Lift, Policy, RecordInput, Role, StoredRecord, WebhookEvent } from "../types.ts";
 import type { RecordKind } from "./keys.ts";
 
 /** Milliseconds since 1970; an argument, so that tests move time. */
@@ -331,9 +331,6 @@ export interface Audit {
   ): Promise<Page<AuditLine>>;
 }
 
-/** What webhooks may be told of. */
-export type NewsKind = "refusal" | "warning" | "alert" | "exception" | "policy" | "break_glass";
-
 /** One thing to tell an org's webhooks. */
 export interface News {
   /** ULID. */
@@ -342,7 +339,7 @@ export interface News {
   readonly at: string;
   readonly org: string;
   /** What a webhook's `events` names. */
-  readonly kind: NewsKind;
+  readonly kind: WebhookEvent;
   /** Which of them: `exception.asked`, `exception.expiring`, `policy.replaced`, `alert` ... */
   readonly event: string;
   /** One plain sentence for people, without markup. */

@@ -13,7 +13,8 @@ import { openPolicies } from "../../policy/store/policies.ts";
 import { openRecords } from "../../policy/store/records.ts";
 import type { Requests } from "../../policy/store/request.ts";
 import { openRequests } from "../../policy/store/requests.ts";
-import { ensureRootToken, openTokens } from "../../policy/store/tokens.ts";
+import { ensureRootToken } from "../../policy/store/root_token.ts";
+import { openTokens } from "../../policy/store/tokens.ts";
 import type { Policies, Records, Tokens } from "../../policy/store/types.ts";
 import type { RecordInput, Role, VersionScheme } from "../../policy/types.ts";
 

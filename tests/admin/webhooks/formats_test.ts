@@ -4,10 +4,11 @@ import { bodyOf } from "../../../admin/webhooks/formats.ts";
 import { isHopeless, retryDelay } from "../../../admin/webhooks/retry.ts";
 import { signedHeaders } from "../../../admin/webhooks/signature.ts";
 import type { Batch } from "../../../policy/store/outbox.ts";
-import type { News, NewsKind } from "../../../policy/store/types.ts";
+import type { News } from "../../../policy/store/types.ts";
+import type { WebhookEvent } from "../../../policy/types.ts";
 
 const AT = "2026-11-20T12:00:00.000Z";
-const KINDS: readonly NewsKind[] = [
+const KINDS: readonly WebhookEvent[] = [
   "refusal",
   "warning",
   "alert",

@@ -4,8 +4,8 @@ import { SCHEMES } from "../../../ecosystems/mod.ts";
 import { type Journal, openJournal } from "../../../policy/store/journal.ts";
 import { Outbox } from "../../../policy/store/outbox.ts";
 import { openPolicies } from "../../../policy/store/policies.ts";
-import type { NewsKind, Policies } from "../../../policy/store/types.ts";
-import type { Webhook } from "../../../policy/types.ts";
+import type { Policies } from "../../../policy/store/types.ts";
+import type { Webhook, WebhookEvent } from "../../../policy/types.ts";
 
 export const START = Date.parse("2026-11-20T12:00:00Z");
 export const LOOPBACK = ["127.0.0.1:*"];
@@ -21,7 +21,7 @@ export interface World {
   hooks(...webhooks: Webhook[]): Promise<void>;
   /** Stores news of `acme`. */
   happen(...texts: string[]): Promise<void>;
-  happenAs(kind: NewsKind, text: string): Promise<void>;
+  happenAs(kind: WebhookEvent, text: string): Promise<void>;
   /** What is left in the database of all this. */
   left(): Promise<string[]>;
 }
@@ -35,7 +35,7 @@ export async function inWorld(run: (world: World) => Promise<void>): Promise<voi
   const journal: Journal = openJournal({ now });
   const policies = openPolicies(kv, { schemes: SCHEMES, now, webhookAllow: LOOPBACK });
   const dispatchers: Dispatcher[] = [];
-  const happenAs = async (kind: NewsKind, text: string) => {
+  const happenAs = async (kind: WebhookEvent, text: string) => {
     const atomic = kv.atomic();
     journal.news(atomic, { org: "acme", kind, event: kind, text });
     await atomic.commit();

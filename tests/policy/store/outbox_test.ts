@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { openJournal } from "../../../policy/store/journal.ts";
 import { keys } from "../../../policy/store/keys.ts";
 import { type Batch, Outbox } from "../../../policy/store/outbox.ts";
-import type { News, NewsKind } from "../../../policy/store/types.ts";
+import type { News } from "../../../policy/store/types.ts";
+import type { WebhookEvent } from "../../../policy/types.ts";
 import type { Webhook } from "../../../policy/types.ts";
 import { webhookId } from "../../../policy/webhooks.ts";
 import { kvCommitting, START } from "./records_fixture.ts";
@@ -18,7 +19,7 @@ interface World {
   readonly lines: Readonly<Record<string, unknown>>[];
   /** Another instance on the same database. */
   other(kv?: Deno.Kv): Outbox;
-  happen(text: string, more?: { org?: string; kind?: NewsKind }): Promise<News>;
+  happen(text: string, more?: { org?: string; kind?: WebhookEvent }): Promise<News>;
   share(): Promise<void>;
   count(prefix: string): Promise<number>;
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { CursorInvalid, StoreUnavailable } from "../../../policy/store/errors.ts";
 import { keys } from "../../../policy/store/keys.ts";
-import { ANY_ORG, ensureRootToken, openTokens } from "../../../policy/store/tokens.ts";
+import { ensureRootToken } from "../../../policy/store/root_token.ts";
+import { ANY_ORG, openTokens } from "../../../policy/store/tokens.ts";
 
 const START = Date.parse("2026-11-01T00:00:00Z");
 
