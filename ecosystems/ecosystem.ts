@@ -208,6 +208,18 @@ export interface Refusal {
   readonly why: string;
 }
 
+/** How far a file may go out before all of it is known to be right. */
+export interface HoldBack {
+  /** How many bytes of the next piece; what is behind them, and all that follows, is held back. */
+  free(piece: Uint8Array<ArrayBuffer>): number;
+  /**
+   * Whether the oldest of it is of no use without the rest. Then a byte goes out from time to
+   * time, so that the client goes on waiting, and more where one file would take too much
+   * memory; otherwise such a file breaks off.
+   */
+  readonly trickles: boolean;
+}
+
 export interface OsvNames {
   readonly ecosystem: string;
   /** Its name of a package; absent: as the registry spells it. */
@@ -226,6 +238,8 @@ export interface Ecosystem {
    * Whoever claims to be one goes without that check, and harms nobody else.
    */
   readonly verifyingClients: RegExp;
+  /** What other clients could use of a file that breaks off at its end; null, or absent: nothing. */
+  holdBack?(filename: string): HoldBack | null;
   /** First path segments that belong to it; the first is the one given to clients. */
   readonly mounts: readonly string[];
   /** Default of `UPSTREAM_<ID>`, a base address that ends in `/`. */

@@ -49,6 +49,8 @@ export interface Deps {
   readonly indexes: Indexes;
   readonly answers: Answers;
   readonly files: VerifiedFiles;
+  /** What may not go out before a file is known to be right. */
+  readonly heldFiles: BodyMemory;
   readonly judgements: Judgements;
   /** null: turned off. */
   readonly advisories: AdvisorySource | null;

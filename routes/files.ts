@@ -103,6 +103,10 @@ async function stream(
     digest: file.digest,
     size: file.size,
     gathering: deps.files.gather(source, file, upstream),
+    holdBack: located.companion || comparesItself(exchange)
+      ? null
+      : exchange.ecosystem.holdBack?.(file.filename) ?? null,
+    share: deps.heldFiles.open(),
     finish,
     broken: (error) =>
       deps.log({
@@ -118,11 +122,16 @@ async function stream(
 }
 
 function isLeftToClient(
-  { policy, method, ecosystem, request }: Exchange,
+  exchange: Exchange,
   { file, companion }: Located,
 ): boolean {
-  if (policy.verify !== "client" || method !== "GET") return false;
+  if (exchange.policy.verify !== "client" || exchange.method !== "GET") return false;
   if (companion || file.digest === null) return false;
+  return comparesItself(exchange);
+}
+
+/** Whether the client says that it refuses a file which is not the one of its index. */
+function comparesItself({ ecosystem, request }: Exchange): boolean {
   return ecosystem.verifyingClients.test(request.headers.get("user-agent") ?? "");
 }
 

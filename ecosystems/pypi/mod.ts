@@ -1,6 +1,7 @@
 import type { Ecosystem } from "../ecosystem.ts";
 import { INDEX_ACCEPT } from "./accept.ts";
 import { DEFAULT_FILES, DEFAULT_INDEX, simpleIndex, upstreamAddresses } from "./addresses.ts";
+import { holdBack } from "./hold_back.ts";
 import { match } from "./match.ts";
 import { refuse } from "./refuse.ts";
 import { readIndex } from "./simple_index.ts";
@@ -16,6 +17,7 @@ export const pypi: Ecosystem = {
     name: (spelled) => pypiVersions.normalizeName(spelled) ?? spelled,
   },
   verifyingClients: /^pip\//,
+  holdBack,
   mounts: ["pypi", "files"],
   defaultUpstream: () => DEFAULT_INDEX,
   upstreamBase: simpleIndex,

@@ -1,7 +1,9 @@
 /** A file ends well only if it is the right one and on record. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import type { HoldBack } from "../../ecosystems/ecosystem.ts";
 import { type Passed, verified } from "../../ecosystems/verified.ts";
+import { BodyMemory } from "../../policy/bounded_body.ts";
 
 const FILE = crypto.getRandomValues(new Uint8Array(1_000));
 const SHA256 = {
@@ -166,5 +168,137 @@ Deno.test("a client that leaves is neither a wrong file nor a record, with or wi
     await next;
     await new Promise((tick) => setTimeout(tick, 0));
     assert.deepEqual([finished, broken], [[], []]);
+  }
+});
+
+/** Lets so many bytes go. */
+function holdBackFrom(bytes: number, trickles = false): HoldBack {
+  let at = 0;
+  return {
+    trickles,
+    free(piece) {
+      const free = Math.max(0, Math.min(piece.length, bytes - at));
+      at += piece.length;
+      return free;
+    },
+  };
+}
+
+Deno.test("what is held back waits for the whole file and its record, and arrives unchanged", async () => {
+  for (const from of [0, 1, 399, 400, 500, 999, 1_000, 2_000]) {
+    for (const sizes of [[1_000], [400, 600], [0, 500, 0, 500, 0], Array<number>(1_000).fill(1)]) {
+      const memory = new BodyMemory(1_000);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const { stream } = through(pieces(...sizes), {
+        holdBack: holdBackFrom(from),
+        share: memory.open(),
+        finish: () => promise,
+      });
+      const received: number[] = [];
+      const whole = (async () => {
+        for await (const chunk of stream) received.push(...chunk);
+      })();
+      await new Promise((tick) => setTimeout(tick, 5));
+      assert.ok(received.length <= Math.min(from, 999), `${received.length} of ${from}`);
+      resolve();
+      await whole;
+      assert.deepEqual(Uint8Array.from(received), FILE);
+      assert.ok(memory.open().take(1_000));
+    }
+  }
+});
+
+Deno.test("nothing that is held back of a wrong file goes out, and it takes no memory then", async () => {
+  const memory = new BodyMemory(700);
+  const { stream, finished, broken } = through(pieces(400, 600), {
+    digest: { ...SHA256, hex: "0".repeat(64) },
+    holdBack: holdBackFrom(300),
+    share: memory.open(),
+  });
+  assert.deepEqual(await drain(stream), { bytes: 299, ended: false });
+  assert.deepEqual([finished.length, broken.length], [0, 1]);
+  assert.ok(memory.open().take(700));
+});
+
+Deno.test("a file breaks off where all together would hold back too much", async () => {
+  const memory = new BodyMemory(699);
+  const { stream, broken } = through(pieces(400, 600), {
+    holdBack: holdBackFrom(300),
+    share: memory.open(),
+  });
+  assert.deepEqual(await drain(stream), { bytes: 299, ended: false });
+  assert.match(String(broken), /Too many files are being held back/);
+  assert.ok(memory.open().take(699));
+});
+
+Deno.test("a client that goes away gives back the memory of what was held for it", async () => {
+  const memory = new BodyMemory(1_000);
+  const { stream } = through(pieces(400, 400, 200), {
+    holdBack: holdBackFrom(400),
+    share: memory.open(),
+    finish: () => new Promise(() => {}),
+  });
+  const reader = stream.getReader();
+  await reader.read();
+  void reader.read();
+  await new Promise((tick) => setTimeout(tick, 5));
+  assert.ok(!memory.open().take(1_000));
+  await reader.cancel();
+  assert.ok(memory.open().take(1_000));
+});
+
+Deno.test("of a file that is held back as a whole, so much waits; of another, so much breaks it off", async () => {
+  const piece = crypto.getRandomValues(new Uint8Array(65_536));
+  const count = 520; // 32.5 MB
+  const body = () => ReadableStream.from(Array.from({ length: count }, () => piece));
+  const hash = createHash("sha256");
+  for (let i = 0; i < count; i++) hash.update(piece);
+  const digest = { algorithm: "sha256", hex: hash.digest("hex") } as const;
+  const found = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  const whole = through(body(), {
+    digest,
+    holdBack: holdBackFrom(0, true),
+    finish: () => (found.resolve(), finish.promise),
+  });
+  let received = 0;
+  const end = (async () => {
+    for await (const chunk of whole.stream) {
+      assert.deepEqual(chunk, piece);
+      received += chunk.length;
+    }
+  })();
+  await found.promise;
+  assert.equal(received, 8 * piece.length);
+  finish.resolve();
+  await end;
+  assert.equal(received, count * piece.length);
+  const other = through(body(), { digest, holdBack: holdBackFrom(0) });
+  assert.deepEqual(await drain(other.stream), { bytes: 0, ended: false });
+  assert.match(String(other.broken), /would have to be held back/);
+});
+
+Deno.test("a byte from time to time keeps the client waiting where an archive takes long", async () => {
+  const now = performance.now;
+  let seconds = 0;
+  performance.now = () => seconds * 1_000;
+  try {
+    const slow = async function* () {
+      for (const at of [0, 400, 600]) {
+        yield FILE.slice(at, at === 0 ? 400 : at === 400 ? 600 : 1_000);
+        seconds += 4;
+      }
+    };
+    const { stream } = through(ReadableStream.from(slow()), { holdBack: holdBackFrom(0, true) });
+    const chunks: number[] = [];
+    const received: number[] = [];
+    for await (const chunk of stream) {
+      chunks.push(chunk.length);
+      received.push(...chunk);
+    }
+    assert.deepEqual(chunks, [1, 399, 200, 400]);
+    assert.deepEqual(Uint8Array.from(received), FILE);
+  } finally {
+    performance.now = now;
   }
 });
