@@ -25,8 +25,15 @@ function refuse(headers: Record<string, string>, refusal = REFUSAL): Response {
   });
 }
 
-Deno.test("pip and Poetry are sent to the page that says why, whose address they print", async () => {
-  for (const agent of ["pip/23.2.1 {}", "poetry/1.8.2 CPython/3.11", "curl/8.5.0"]) {
+Deno.test("pip, Poetry and older uv are sent to the page that says why, whose address they print", async () => {
+  const agents = [
+    "pip/23.2.1 {}",
+    "poetry/1.8.2 CPython/3.11",
+    "uv/0.6.14 {}",
+    "uv/0.8.22",
+    "curl/8",
+  ];
+  for (const agent of agents) {
     const answer = refuse({ "user-agent": agent, accept: "*/*" });
     assert.equal(answer.status, 302);
     assert.equal(answer.headers.get("location"), `${REFUSAL.why}?withheld=min_age`);
@@ -40,6 +47,8 @@ Deno.test("uv, and who asks for one, gets a problem document", async () => {
   for (
     const headers of [
       { "user-agent": "uv/0.9.5 {}" },
+      { "user-agent": "uv/0.10.0" },
+      { "user-agent": "uv/1.2.3" },
       { "user-agent": "x", accept: "application/problem+json, */*;q=0.1" },
     ] as Record<string, string>[]
   ) {
