@@ -1,55 +1,36 @@
 /** pip from outside: what it installs, what it is refused, and what it prints. */
 import assert from "node:assert/strict";
-import { DAY, type ProxyOptions, type TestProxy, testProxy } from "../proxy.ts";
+import type { ProxyOptions } from "../proxy.ts";
 import { installed } from "../registry/installed.ts";
-import { type PypiRegistry, startPypiRegistry } from "../registry/pypi.ts";
 import { assertDone, assertRefused } from "./printed.ts";
-import { openWorkspace, type RunResult, type Workspace } from "./workspace.ts";
+import { type PypiWorld, pypiWorld, simple } from "./pypi_world.ts";
+import type { RunResult, Workspace } from "./workspace.ts";
 
 const PIP = ["python3", "-m", "pip"];
 const missing = whyMissing();
-const YOUNG = new Date(Date.now() - 5 * DAY).toISOString();
 
-interface World {
-  readonly registry: PypiRegistry;
-  readonly proxy: TestProxy;
-  readonly base: string;
-  project(): Promise<Workspace>;
-  /** `pip install` into the project's folder `target`. */
-  install(project: Workspace, ...args: string[]): Promise<RunResult>;
-}
-
-function test(sentence: string, run: (world: World) => Promise<void>, options?: ProxyOptions) {
+function test(sentence: string, run: (world: PypiWorld) => Promise<void>, options?: ProxyOptions) {
   Deno.test({
     name: `pip ${sentence}${missing === null ? "" : ` (skipped: ${missing})`}`,
     ignore: missing !== null,
     async fn() {
-      await using stack = new AsyncDisposableStack();
-      const registry = stack.use(startPypiRegistry());
-      registry.publish({ name: "Teapot", version: "1.0", dependencies: ["tea-leaf>=1"] });
-      registry.publish({ name: "teapot", version: "1.1", uploadedAt: YOUNG });
-      registry.publish({ name: "tea-leaf", version: "1.0" });
-      registry.publish({ name: "tea-leaf", version: "1.5", uploadedAt: YOUNG });
-      const proxy = stack.use(await testProxy({ ...options, upstreams: { pypi: registry.index } }));
-      const base = proxy.listen();
-      await run({
-        registry,
-        proxy,
-        base,
-        project: async () => stack.use(await openWorkspace()),
-        install: (project, ...args) =>
-          project.run([...PIP, "install", "--target", "target", "--retries", "0", ...args]),
-      });
+      await using world = await pypiWorld(options);
+      await run(world);
     },
   });
 }
 
-const index = (base: string) => ["--index-url", `${base}/pypi/simple/`];
+/** `pip install` into the project's folder `target`. */
+function install(project: Workspace, ...args: string[]): Promise<RunResult> {
+  return project.run([...PIP, "install", "--target", "target", "--retries", "0", ...args]);
+}
+
+const index = (base: string) => ["--index-url", simple(base)];
 
 test("installs old releases by ranges, each wheel on record for its user", async (world) => {
   const project = await world.project();
   const address = world.base.replace("http://", "http://alice@");
-  const result = await world.install(project, ...index(address), "teapot>=1");
+  const result = await install(project, ...index(address), "teapot>=1");
   assertDone(result);
   assert.match(result.text, /Successfully installed tea-leaf-1\.0 teapot-1\.0/i);
   assert.match(await project.read("target/teapot/__init__.py"), /"1\.0"/);
@@ -58,12 +39,12 @@ test("installs old releases by ranges, each wheel on record for its user", async
     "alice pkg:pypi/tea-leaf@1.0",
     "alice pkg:pypi/teapot@1.0",
   ]);
-  assert.equal(wheels(world.registry).length, 2);
+  assert.equal(world.wheels().length, 2);
 });
 
 test("is recorded for the org and user of its address", async (world) => {
   const project = await world.project();
-  assertDone(await world.install(project, ...index(`${world.base}/o-acme/u-bob`), "tea_leaf"));
+  assertDone(await install(project, ...index(`${world.base}/o-acme/u-bob`), "tea_leaf"));
   const [record, ...rest] = await world.proxy.installs("acme");
   assert.deepEqual([record.user, record.filename], ["bob", "tea_leaf-1.0-py3-none-any.whl"]);
   assert.deepEqual(rest, []);
@@ -71,13 +52,13 @@ test("is recorded for the org and user of its address", async (world) => {
 
 test("is refused a pinned young release, with reason and address printed", async (world) => {
   const project = await world.project();
-  const result = await world.install(project, ...index(world.base), "teapot==1.1");
+  const result = await install(project, ...index(world.base), "teapot==1.1");
   assertRefused(result, [
     "403",
     `for url: ${world.base}/why/pkg:pypi/teapot@1.1?withheld=min_age`,
   ]);
   assert.deepEqual(await world.proxy.installs(), []);
-  assert.deepEqual(wheels(world.registry), []);
+  assert.deepEqual(world.wheels(), []);
 });
 
 test("with --require-hashes is refused the file of a young release", async (world) => {
@@ -85,7 +66,7 @@ test("with --require-hashes is refused the file of a young release", async (worl
   const [young] = world.registry.files("tea-leaf").filter((file) => file.filename.includes("1.5"));
   await project.write("requirements.txt", `tea-leaf==1.5 --hash=sha256:${young.sha256}\n`);
   const required = ["--require-hashes", "-r", "requirements.txt"];
-  assertRefused(await world.install(project, ...index(world.base), ...required), [
+  assertRefused(await install(project, ...index(world.base), ...required), [
     `${world.base}/why/pkg:pypi/tea-leaf@1.5?withheld=min_age`,
   ]);
   const refusals = await world.proxy.refusals();
@@ -103,25 +84,23 @@ test("with --require-hashes installs old releases", async (world) => {
   });
   await project.write("requirements.txt", lines.join(""));
   const required = ["--require-hashes", "-r", "requirements.txt"];
-  assertDone(await world.install(project, ...index(world.base), ...required));
+  assertDone(await install(project, ...index(world.base), ...required));
   assert.equal((await world.proxy.installs()).length, 2);
 });
 
 test("compares a file with its index itself, with `verify: client` too", async (world) => {
-  world.registry.publish({ name: "saucer", version: "1.0", tamper: true });
+  world.registry.publish({ name: "strainer", version: "1.0", tamper: true });
   const project = await world.project();
-  assertRefused(await world.install(project, ...index(world.base), "saucer"), [
+  assertRefused(await install(project, ...index(world.base), "strainer"), [
     "THESE PACKAGES DO NOT MATCH THE HASHES",
   ]);
   assert.ok(!world.proxy.lines.some(({ event }) => event === "broken"));
-  assertDone(await world.install(project, ...index(world.base), "tea-leaf"));
+  assertDone(await install(project, ...index(world.base), "tea-leaf"));
 }, { policy: { verify: "client" } });
 
 test("builds from a source archive", async (world) => {
-  world.registry.publish({ name: "saucer", version: "1.0", files: ["sdist"] });
-  world.registry.publish({ name: "saucer", version: "1.1", files: ["sdist"], uploadedAt: YOUNG });
   const project = await world.project();
-  assertDone(await world.install(project, ...index(world.base), "saucer"));
+  assertDone(await install(project, ...index(world.base), "saucer"));
   assert.match(await project.read("target/saucer/__init__.py"), /"1\.0"/);
   const names = (await world.proxy.installs()).map(({ filename }) => filename);
   assert.deepEqual(names, ["saucer-1.0.tar.gz"]);
@@ -137,17 +116,12 @@ test("signs in with a token as the password, and gets nothing without", async (w
   });
   const project = await world.project();
   const address = `${world.base}/o-acme`;
-  assertRefused(await world.install(project, "--no-input", ...index(address), "tea-leaf"), []);
+  assertRefused(await install(project, "--no-input", ...index(address), "tea-leaf"), []);
   assert.deepEqual(world.registry.requests, []);
   const signed = address.replace("http://", `http://bob:${secret}@`);
-  assertDone(await world.install(project, ...index(signed), "tea-leaf"));
+  assertDone(await install(project, ...index(signed), "tea-leaf"));
   assert.deepEqual((await world.proxy.installs("acme")).map(({ user }) => user), ["bob"]);
 }, { policies: { acme: { auth: "token" } } });
-
-/** Paths of the wheels that upstream was asked for. */
-function wheels(registry: PypiRegistry): string[] {
-  return registry.requests.map(({ path }) => path).filter((path) => path.endsWith(".whl"));
-}
 
 function whyMissing(): string | null {
   if (!installed("python3")) return "no python3 on PATH";

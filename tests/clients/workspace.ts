@@ -104,6 +104,8 @@ function folders(root: string): Record<string, string> {
     CARGO_TERM_COLOR: "never",
     PIP_DISABLE_PIP_VERSION_CHECK: "1",
     PIP_NO_CACHE_DIR: "1",
+    UV_CACHE_DIR: at("uv"),
+    UV_PYTHON_DOWNLOADS: "never",
     NO_COLOR: "1",
   };
 }
