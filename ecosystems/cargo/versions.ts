@@ -3,6 +3,8 @@ import { comparePlain, plainVersion } from "../plain_version.ts";
 import { compareVersions, readRequirement, readVersion } from "./requirement.ts";
 
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+/** Cargo takes a star alone; `>*` would hold nothing. */
+const COMPARED_STAR = /(?:^|,)\s*[<>=~^]+\s*\*/;
 /** Two releases may differ in build metadata alone, and ranges do not tell them apart. */
 const PINNED_BUILD = /^=\s*(\S+\+\S+)$/;
 
@@ -47,7 +49,7 @@ export const cargoVersions: VersionScheme = {
     };
   },
 
-  readsWhole: () => true,
+  readsWhole: (text) => !COMPARED_STAR.test(text),
 
   exact: (version) => `=${version}`,
 

@@ -50,6 +50,17 @@ Deno.test("ranges as npm writes them are stored, and one version as loosely as o
   }
 });
 
+Deno.test("a star is compared with nothing in a cargo range that is stored", () => {
+  const serde = (versions: string) => blocking({ purl: "pkg:cargo/serde", versions });
+  for (const versions of [">*", "<*", ">= *", "=*", "1.2, <*"]) {
+    assert.deepEqual(faults(serde(versions)), ["/rules/block/entries/0/versions"], versions);
+    assert.deepEqual(faults(serde(versions), serde(versions)), [], "stored before");
+  }
+  for (const versions of ["*", "1.*", ">1.*", "=1.2.*", ">=1, <3"]) {
+    assert.deepEqual(faults(serde(versions)), [], versions);
+  }
+});
+
 Deno.test("a PURL with something else than one version behind it is not stored", () => {
   const wrong = [">=1", "1.*", "~=1.0", "!=1.0", "latest", "1.x", "==1.0"];
   for (const version of wrong) {
