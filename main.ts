@@ -27,6 +27,12 @@ import { wire } from "./routes/wire.ts";
 const DRAIN_MS = 8_000;
 const DRAIN_ON_DEPLOY_MS = 4_000;
 
+/**
+ * Signals within this are one: a service manager and a terminal tell `deno task`
+ * as well as this process, and `deno task` hands on what it was told.
+ */
+const ONE_STOP_MS = 1_000;
+
 /** After the start. */
 const SETTLE_MS = 100;
 
@@ -186,7 +192,8 @@ const { listen: address } = settings;
 const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM"];
-let stopping = false;
+/** When it was told to, by `performance.now()`; null: it was not. */
+let stopping: number | null = null;
 let server: Listener | null = null;
 for (const signal of signals) Deno.addSignalListener(signal, stop);
 
@@ -214,8 +221,11 @@ function settleIn() {
  * told of waits in the database.
  */
 async function stop() {
-  if (stopping) leave();
-  stopping = true;
+  if (stopping !== null) {
+    if (performance.now() - stopping >= ONE_STOP_MS) leave();
+    return;
+  }
+  stopping = performance.now();
   setTimeout(leave, address === undefined ? DRAIN_ON_DEPLOY_MS : DRAIN_MS);
   void webhooks().then((it) => it.close(), report);
   await server?.shutdown().catch(report);

@@ -65,3 +65,53 @@ Deno.test({
     assert.ok(waiting.length > 0, "the change of the policy is still to be told");
   },
 });
+
+Deno.test({
+  name: "one stop that comes as two signals is one: a download under way ends whole",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using registry = startNpmRegistry();
+    const { tarball } = registry.publish({ name: "left", version: "1.0.0" });
+    await using front = await startFront(registry.url);
+    front.fault(/\.tgz$/, { kind: "trickle", pieces: 10, everyMs: 50 });
+    await using proxy = await start({ UPSTREAM_NPM: front.url });
+    const download = await fetch(`${proxy.url}${FILE}`);
+    proxy.process.kill("SIGTERM");
+    await closed(proxy.url);
+    proxy.process.kill("SIGTERM");
+    assert.deepEqual(await download.bytes(), tarball);
+    assert.equal((await proxy.process.status).code, 0);
+  },
+});
+
+Deno.test({
+  name: "a second signal that comes later ends it at once",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using registry = startNpmRegistry();
+    registry.publish({ name: "left", version: "1.0.0" });
+    registry.fault(/\.tgz$/, { kind: "stall_body", after: 10 });
+    await using proxy = await start({ UPSTREAM_NPM: registry.url });
+    const download = await fetch(`${proxy.url}${FILE}`);
+    const body = download.arrayBuffer().catch((error: unknown) => error);
+    const asked = performance.now();
+    proxy.process.kill("SIGTERM");
+    await closed(proxy.url);
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    proxy.process.kill("SIGTERM");
+    assert.equal((await proxy.process.status).code, 0);
+    assert.ok(performance.now() - asked < 7_000, "it did not wait for the download");
+    assert.ok(await body instanceof Error, "the download must not end well");
+  },
+});
+
+/** Resolves when a process that was told to end has heard of it. */
+async function closed(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  for (;;) {
+    const connection = await Deno.connect({ hostname, port: Number(port) }).catch(() => null);
+    if (connection === null) return;
+    connection.close();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
