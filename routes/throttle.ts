@@ -1,7 +1,7 @@
 /**
  * How much each token, user and address may ask of this process. Runs on every
- * request, so it waits for nothing. Each bucket is one number: the instant at
- * which it will be full again (GCRA).
+ * request, so it waits for nothing. A bucket is the instant at which it will be
+ * full again (GCRA), and how far off that can be.
  */
 import type { LRUCache } from "lru-cache";
 import { DEFAULT_LIMITS } from "../policy/limits.ts";
@@ -18,9 +18,11 @@ const LAZY_FROM = 10_000;
 /** Wrong tokens from one address: room for a team whose CI has an old one, none for guessing. */
 const WRONG_TOKENS: RequestRate = { count: 60, ms: 60_000 };
 
-/** When the bucket is full again (Unix ms). */
 interface Bucket {
+  /** When it is full again (Unix ms). */
   full: number;
+  /** How long an empty one takes by the rate of whoever took from it last; further off `full` never is. */
+  ms: number;
 }
 
 export interface Asking {
@@ -86,8 +88,7 @@ export class Throttle {
     if (this.#wrong.size === 0) return 0;
     const { ip } = client;
     const bucket = ip === "" ? undefined : this.#wrong.get(networkOf(ip));
-    if (bucket === undefined) return 0;
-    return overdraft(bucket.full - this.now(), { rate: WRONG_TOKENS, cost: 1 });
+    return overdraft(owedOf(bucket, this.now(), WRONG_TOKENS), { rate: WRONG_TOKENS, cost: 1 });
   }
 
   /** An address has given a token that there is not. */
@@ -112,10 +113,8 @@ export class Throttle {
     const now = this.now();
     const { ms } = asked.rate;
     const bucket = this.#totals.get(policy);
-    const owed = bucket === undefined ? 0 : Math.min(Math.max(bucket.full - now, 0), ms);
-    const full = now + Math.min(owed + priceOf(asked), ms);
-    if (bucket === undefined) this.#totals.set(policy, { full });
-    else bucket.full = full;
+    const full = now + Math.min(owedOf(bucket, now, asked.rate) + priceOf(asked), ms);
+    put(this.#totals, { key: policy, bucket, full, ms });
     return full - now > ms / 2;
   }
 
@@ -127,15 +126,35 @@ export class Throttle {
   ): number {
     const now = this.now();
     const bucket = buckets.get(key);
-    // Further off than a full bucket lasts: the clock was set back, or the rate is another now.
-    const owed = bucket === undefined ? 0 : Math.min(Math.max(bucket.full - now, 0), asked.rate.ms);
+    const owed = owedOf(bucket, now, asked.rate);
     const wait = overdraft(owed, asked);
     if (wait > 0) return wait;
-    const full = now + owed + priceOf(asked);
-    if (bucket === undefined) buckets.set(key, { full });
-    else bucket.full = full;
+    put(buckets, { key, bucket, full: now + owed + priceOf(asked), ms: asked.rate.ms });
     return 0;
   }
+}
+
+/**
+ * Milliseconds until the bucket is full: at most what an empty one takes, as the
+ * rate may be another now. One that is further off than it can be was used before
+ * the clock was set back, and is brought near, whoever asks.
+ */
+function owedOf(bucket: Bucket | undefined, now: number, { ms }: RequestRate): number {
+  if (bucket === undefined) return 0;
+  bucket.full = Math.min(bucket.full, now + bucket.ms);
+  return Math.min(Math.max(bucket.full - now, 0), ms);
+}
+
+function put(
+  buckets: LRUCache<string, Bucket>,
+  { key, bucket, full, ms }: Bucket & { key: string; bucket: Bucket | undefined },
+): void {
+  if (bucket === undefined) {
+    buckets.set(key, { full, ms });
+    return;
+  }
+  bucket.full = full;
+  bucket.ms = ms;
 }
 
 /** Milliseconds that a request uses up; one that costs more than there can be uses all of it. */

@@ -59,6 +59,32 @@ Deno.test("a clock that is set back locks nobody out for longer than a bucket la
   it.take("", { user: "alice" });
   it.clock.now -= 3600_000;
   assert.equal(it.take("", { user: "alice" })?.waitMs, 1_000);
+  it.clock.now += 1_000;
+  assert.equal(it.take("", { user: "alice" }), null);
+});
+
+Deno.test("a clock that is set back keeps nobody from giving tokens for longer than a minute", () => {
+  const it = setting({});
+  const client = { ip: "203.0.113.7" };
+  for (let i = 0; i < 60; i++) it.throttle.wrongToken(client.ip);
+  it.clock.now -= 3600_000;
+  assert.equal(it.throttle.tokensWait(client), 1_000);
+  it.clock.now += 1_000;
+  assert.equal(it.throttle.tokensWait(client), 0);
+});
+
+Deno.test("what is used up stays so while the limits are not known", () => {
+  const clock = { now: 1_000_000 };
+  const throttle = new Throttle(() => clock.now);
+  const hourly = { token: null, user: { count: 1, ms: 3600_000 }, address: null };
+  const policy = { org: "acme", limits: hourly };
+  const asking = { org: "acme", user: "alice", role: null, tokenId: null };
+  const take = (known: typeof policy | undefined) =>
+    throttle.take(asking, { policy: known, client: { ip: "" }, cost: 1 });
+  assert.equal(take(policy), null);
+  assert.equal(take(undefined)?.what, "user");
+  clock.now += 120_000;
+  assert.equal(take(policy)?.waitMs, 3480_000);
 });
 
 Deno.test("a whole IPv6 network is one sender, and an IPv4 address within one the same as itself", () => {
