@@ -114,7 +114,14 @@ export function renderConfig(upstream: RegistryConfig, { mount, policy }: MountV
   const config = {
     dl: direct ? upstream.dl : new URL("crates", mount).href,
     api: mount.replace(/\/$/, ""),
-    ...(policy.auth === "token" && { "auth-required": true }),
+    ...(asksForToken({ mount, policy }) && { "auth-required": true }),
   };
   return { body: JSON.stringify(config), type: "application/json" };
+}
+
+const NAMES_USER = /\/o-[^/]+\/u-[^/]+\//;
+
+/** cargo shows its token nowhere else, and without one nothing but the address says who it is. */
+function asksForToken({ mount, policy }: MountView): boolean {
+  return policy.auth === "token" || (policy.auth === "identify" && !NAMES_USER.test(mount));
 }

@@ -140,6 +140,26 @@ test("sends its token for index and crates, and gets nothing without", async (wo
   assert.deepEqual(users, ["bob", "bob"]);
 }, { policies: { acme: { auth: "token" } } });
 
+test(
+  "says who it is where the org asks for a name, by its token or by the address",
+  async (world) => {
+    const { secret } = await world.proxy.deps.tokens.create({
+      org: "acme",
+      user: "bob",
+      role: "client",
+      expires: null,
+      by: "test",
+    });
+    const byToken = await world.project(sparse(`${world.base}/o-acme`), "1", secret);
+    assertDone(await byToken.cargo("fetch"));
+    const byAddress = await world.project(sparse(`${world.base}/o-acme/u-alice`), "1");
+    assertDone(await byAddress.cargo("fetch"));
+    const users = (await world.proxy.installs("acme")).map(({ user }) => user);
+    assert.deepEqual(users.sort(), ["alice", "alice", "bob", "bob"]);
+  },
+  { policies: { acme: { auth: "identify" } } },
+);
+
 test("compares a file with its index itself, with `verify: client` too", async (world) => {
   const { files } = world.registry;
   files.fault(/leaf\/0\.2\.0/, { kind: "body", body: "another file" });

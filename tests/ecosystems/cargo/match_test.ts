@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { cargo } from "../../../ecosystems/cargo/mod.ts";
 import { indexPath, isName, isVersion } from "../../../ecosystems/cargo/paths.ts";
 import type { Target } from "../../../ecosystems/ecosystem.ts";
+import type { Policy } from "../../../policy/types.ts";
 import { document, mountView, request, text, upstream } from "./fixture.ts";
 
 function match(path: string, extra: Parameters<typeof request>[1] = {}): Target | null {
@@ -120,9 +121,28 @@ Deno.test("config.json sends downloads and API through the proxy", () => {
     api: "https://proxy.example/o-acme/cargo",
   };
   assert.deepEqual(render({}), plain);
-  assert.deepEqual(render({ auth: "identify" }), plain);
-  assert.deepEqual(render({ auth: "token" }), { ...plain, "auth-required": true });
   assert.equal(render({ downloads: "direct" }).dl, "https://files.example/crates");
+});
+
+Deno.test("config.json asks for a token where nothing else can say who it is", () => {
+  const target = match("config.json");
+  assert.ok(target?.kind === "page");
+  const upstreams = target.reading.read(document({ dl: "https://files.example/crates" }));
+  const asks = (auth: Policy["auth"], prefix: string) => {
+    const mount = `https://proxy.example${prefix}/cargo/`;
+    const rendered = target.render(upstreams, { ...mountView({ auth }), mount });
+    return JSON.parse(text(rendered))["auth-required"];
+  };
+  const named = ["/o-acme/u-bob", "/o-acme/u-bob/before/2026-01-01", "/sub/o-acme/u-bob"];
+  for (const prefix of ["", "/o-acme", "/o-acme/before/2026-01-01"]) {
+    assert.equal(asks("open", prefix), undefined);
+    assert.equal(asks("identify", prefix), true, prefix);
+    assert.equal(asks("token", prefix), true);
+  }
+  for (const prefix of named) {
+    assert.equal(asks("identify", prefix), undefined, prefix);
+    assert.equal(asks("token", prefix), true);
+  }
 });
 
 Deno.test("direct downloads stay with the proxy where crates come from several registries", () => {
