@@ -100,15 +100,17 @@ function rust(index: string): Client[] {
   // `cargo install` reads no project's file, and `cargo vendor` none unless it is told to.
   const file = "~/.cargo/config.toml";
   const vendor = "\n\n# to vendor: cargo vendor --respect-source-config";
-  const replaced = '[source.crates-io]\nreplace-with = "proxy"\n\n';
+  const text =
+    `[source.crates-io]\nreplace-with = "proxy"\n\n[registries.proxy]\nindex = "${index}"`;
   return [{
     name: "cargo",
     file,
-    text: `${replaced}[source.proxy]\nregistry = "${index}"${vendor}`,
+    text: `${text}${vendor}`,
     token: {
       file,
-      text: `${replaced}[registries.proxy]\nindex = "${index}"\n` +
-        `credential-provider = "cargo:token"\n\n# then: cargo login --registry proxy${vendor}`,
+      text: `${text}\ncredential-provider = "cargo:token"\n\n` +
+        "# shown only where the org of this address asks for one: the address has to name yours\n" +
+        `# then: cargo login --registry proxy${vendor}`,
     },
   }];
 }

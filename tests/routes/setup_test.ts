@@ -36,7 +36,8 @@ Deno.test("a browser at the base address gets the set-up of every client for tha
         `url = "http://proxy.example/pypi/simple/"`,
         "poetry source add --priority=primary proxy http://proxy.example/pypi/simple/",
         "in ~/.cargo/config.toml",
-        `registry = "sparse+http://proxy.example/cargo/"`,
+        `[registries.proxy]\nindex = "sparse+http://proxy.example/cargo/"\n`,
+        `credential-provider = "cargo:token"\n\n# shown only where the org`,
         "cargo vendor --respect-source-config",
       ]
     ) assert.ok(text.includes(line), line);
