@@ -41,6 +41,14 @@ const EMBEDDING_IPV6: readonly (readonly [string, number])[] = [
 const LOCAL_NAMES = /^(?:[^.]+|(?:.*\.)?(?:localhost|local|internal|home\.arpa|lan|intranet))$/;
 
 /**
+ * Whether this machine alone is meant, so that what goes there need not be encrypted.
+ * @param hostname as `URL` has it
+ */
+export function isLoopback(hostname: string): boolean {
+  return /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
+/**
  * Whether an IP address is one that anybody on the internet can reach. What is
  * no address, zone ids included, is not.
  * @param address as DNS or a URL has it: `93.184.215.14`, `2606:2800::1`, `[2606:2800::1]`

@@ -1,9 +1,8 @@
 /** Whose pages may ask, and at which address approvers find what was asked. */
+import { isLoopback } from "../policy/addresses.ts";
 import type { RouteSettings } from "./deps.ts";
 import { RequestError } from "./errors.ts";
 import type { Identified } from "./identity.ts";
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
  * A page of another site could ask in the name of whoever looks at it. Programs
@@ -35,5 +34,5 @@ export function approversOrigin(
     return ecosystem === null ? base.origin : base.origin.replace(`://${ecosystem}.`, "://");
   }
   if (publicUrl !== undefined) return base.origin;
-  return LOOPBACK.test(url.hostname) ? base.origin : null;
+  return isLoopback(url.hostname) ? base.origin : null;
 }

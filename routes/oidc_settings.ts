@@ -1,4 +1,5 @@
 /** `OIDC_...`: all four or none. */
+import { isLoopback } from "../policy/addresses.ts";
 import { type AllowedRule, parseAllowed } from "../policy/grants.ts";
 import { SettingError } from "./setting_error.ts";
 
@@ -13,7 +14,6 @@ export interface OidcSettings {
 }
 
 const NAMES = ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ALLOWED"] as const;
-const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
 
 /** Throws SettingError. */
 export function readOidc(env: (name: string) => string | undefined): OidcSettings | null {
@@ -35,7 +35,7 @@ export function readOidc(env: (name: string) => string | undefined): OidcSetting
 function readIssuer(text: string): string {
   const url = URL.parse(text);
   const safe = url?.protocol === "https:" ||
-    (url?.protocol === "http:" && LOOPBACK.test(url.hostname));
+    (url?.protocol === "http:" && isLoopback(url.hostname));
   if (url !== null && safe && url.username + url.password === "" && !/[?#\s]/.test(text)) {
     // Tokens state it exactly, so the slash at the end is left as it is, except after a bare host.
     return text === `${url.origin}/` && url.host === "github.com" ? url.origin : text;

@@ -1,5 +1,6 @@
 /** The environment, read once and checked. */
 import type { Ecosystem } from "../ecosystems/ecosystem.ts";
+import { isLoopback } from "../policy/addresses.ts";
 import { parseDuration } from "../policy/duration.ts";
 import type { RouteSettings, UpstreamSetting } from "./deps.ts";
 import { readTrust } from "./forwarded.ts";
@@ -102,9 +103,9 @@ function refuseLoop(
   { listen, publicUrl }: Pick<Settings, "listen" | "publicUrl">,
 ): void {
   const { origin, hostname, port, protocol } = new URL(url);
-  const loopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
   const own = listen !== undefined && protocol === "http:" &&
-    Number(port || 80) === listen.port && (loopback || hostname === listen.hostname);
+    Number(port || 80) === listen.port &&
+    (isLoopback(hostname) || hostname === hostnameOf(listen.hostname));
   if (own || (publicUrl !== undefined && new URL(publicUrl).origin === origin)) {
     throw new SettingError(
       name,
@@ -113,6 +114,11 @@ function refuseLoop(
         (name === "UPSTREAM_NPM" ? " (without UPSTREAM_NPM, npm's own configuration decides)" : ""),
     );
   }
+}
+
+/** As `URL` writes a host that is listened on. */
+function hostnameOf(host: string): string | undefined {
+  return URL.parse(`http://${host.includes(":") ? `[${host}]` : host}/`)?.hostname;
 }
 
 function readInteger(
@@ -134,7 +140,7 @@ function readKvUrl(env: Env): string | undefined {
   if (text === undefined || text === "") return undefined;
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1].toLowerCase();
   // Unencrypted for a denokv server on this machine alone: its access token goes along.
-  const local = /^http:\/\/(?:localhost|127\.|\[::1\])/i.test(text);
+  const local = scheme === "http" && isLoopback(URL.parse(text)?.hostname ?? "");
   if ((scheme === undefined || local || scheme === "https") && !text.includes("\0")) return text;
   throw new SettingError(
     "KV_URL",

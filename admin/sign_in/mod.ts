@@ -1,5 +1,6 @@
 /** Signing in: to the provider, back with a code, and a session at the end. */
 import type { IssuerClient } from "../../ecosystems/issuers/client.ts";
+import { isLoopback } from "../../policy/addresses.ts";
 import { grantsOf } from "../../policy/grants.ts";
 import {
   ATTEMPT_MS,
@@ -21,8 +22,6 @@ export type { ProviderSettings } from "./provider.ts";
 export const SIGN_IN = "/admin/sign-in";
 export const CALLBACK = "/admin/callback";
 export const SIGN_OUT = "/admin/sign-out";
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
 
 export interface SignInOptions {
   readonly settings: ProviderSettings;
@@ -82,7 +81,7 @@ export class SignIn {
     }
     const base = this.base(request);
     const { protocol, hostname } = new URL(base);
-    if (protocol !== "https:" && !LOOPBACK.test(hostname)) {
+    if (protocol !== "https:" && !isLoopback(hostname)) {
       throw new Problem(
         "bad_request",
         "Signing in takes https: PUBLIC_URL must be the outside address where TLS ends elsewhere.",

@@ -108,6 +108,8 @@ Deno.test("a bad value is refused in one line with its name, itself and what is 
     ["PORT", "80 80"],
     ["KV_URL", "redis://kv.example"],
     ["KV_URL", "http://kv.example/"],
+    ["KV_URL", "http://localhost.kv.example/"],
+    ["KV_URL", "http://127.0.0.1.kv.example:4512/"],
     ["PUBLIC_URL", "packages.example"],
     ["PUBLIC_URL", "https://packages.example/?x"],
     ["BASE_DOMAIN", "https://packages.example"],
@@ -158,6 +160,9 @@ Deno.test("the proxy is not accepted as its own upstream", () => {
     assert.match(refusal({ UPSTREAM_NPM: url }), /this proxy itself/);
   }
   assert.match(refusal({ UPSTREAM_NPM: "http://127.0.0.1:81/", PORT: "81" }), /itself/);
+  for (const [HOST, url] of [["FD00:0::5", "http://[fd00::5]:8000/"], ["pp", "http://PP:8000/"]]) {
+    assert.match(refusal({ HOST, UPSTREAM_NPM: url }), /itself/);
+  }
   const PUBLIC_URL = "https://packages.example";
   assert.match(refusal({ UPSTREAM_NPM: `${PUBLIC_URL}/npm/`, PUBLIC_URL }), /itself/);
   for (
@@ -165,6 +170,14 @@ Deno.test("the proxy is not accepted as its own upstream", () => {
   ) {
     assert.equal(read({ UPSTREAM_NPM: url }).upstreams.get("npm")?.url, url);
   }
+});
+
+Deno.test("a database without TLS is accepted on this machine alone", () => {
+  for (const host of ["localhost", "LOCALHOST", "127.0.0.1", "127.1", "[::1]"]) {
+    const KV_URL = `http://${host}:4512/`;
+    assert.equal(read({ KV_URL }).kvUrl, KV_URL);
+  }
+  assert.match(refusal({ KV_URL: "http://localhost@kv.example/" }), /^Cannot use KV_URL=/);
 });
 
 Deno.test("hosts of the operator's own upstreams need not be allowed again for private registries", () => {
