@@ -165,23 +165,20 @@ function readAdminToken(env: Env): string | undefined {
 function readPublicUrl(env: Env): string | undefined {
   const text = env("PUBLIC_URL");
   if (text === undefined || text === "") return undefined;
-  const url = readUrl("PUBLIC_URL", text);
-  if (url.search !== "" || url.hash !== "") {
-    throw new SettingError("PUBLIC_URL", text, "an address without query is accepted");
-  }
-  return url.href.replace(/\/+$/, "");
+  return readUrl("PUBLIC_URL", text).href.replace(/\/+$/, "");
 }
 
+/** What it had behind `?` or `#` would be lost in every address that is made from it. */
 function readUrl(name: string, text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username + url.password !== "") {
-    throw new SettingError(
-      name,
-      text,
-      "an http:// or https:// address without credentials is accepted",
-    );
-  }
-  return url;
+  const url = URL.parse(text);
+  const plain = url !== null && /^https?:$/.test(url.protocol) &&
+    url.username + url.password === "" && !/[?#]/.test(url.href);
+  if (plain) return url;
+  throw new SettingError(
+    name,
+    text,
+    "an http:// or https:// address without credentials, ? or # is accepted",
+  );
 }
 
 function readBaseDomain(env: Env): string | undefined {
