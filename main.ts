@@ -16,8 +16,8 @@ import { openRefusalNews } from "./policy/store/refusal_news.ts";
 import { ensureRootToken } from "./policy/store/root_token.ts";
 import { openTokens } from "./policy/store/tokens.ts";
 import { createApp } from "./routes/app.ts";
-import type { Log } from "./routes/deps.ts";
 import { detailOf } from "./routes/errors.ts";
+import { lineLog } from "./routes/line_log.ts";
 import { listen, type Listener } from "./routes/listener.ts";
 import { defaultUpstreams, readSettings, SettingError } from "./routes/settings.ts";
 import { warmUp } from "./routes/warm_up.ts";
@@ -80,8 +80,7 @@ const exceptions = once(async () =>
     .openExceptions(kv, { now, journal, policies, schemes: SCHEMES })
 );
 
-const log: Log = (line) =>
-  console.log(JSON.stringify({ at: new Date(now()).toISOString(), ...line }));
+const log = lineLog({ now, print: console.log });
 const report = (error: unknown) =>
   log({ event: "failure", path: "/admin", error: detailOf(error) });
 
@@ -246,7 +245,11 @@ function broken(): Response {
 
 function announce({ hostname, port }: { hostname: string; port: number }) {
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  console.log(`Package Proxy listens on http://${host}:${port}/`);
+  try {
+    console.log(`Package Proxy listens on http://${host}:${port}/`);
+  } catch {
+    // It does all the same, whatever takes its output has no room for the line.
+  }
 }
 
 async function settingsOrExit() {
