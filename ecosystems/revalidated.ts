@@ -183,6 +183,8 @@ export class RevalidatedCache {
     // Hashed beside the reading, unless that may save the reading.
     const id = contentId(answer);
     if (current !== undefined && current.id === await id) {
+      // Upstream may have sent what it has under a new validator, and know no other from now on.
+      current.validators = answer.validators;
       return this.#confirm(current, answer.maxAge);
     }
     const value = await wanted.make(answer.document);

@@ -92,6 +92,29 @@ Deno.test("a weak validator stands for no content", async () => {
   assert.notEqual(second?.id, first?.id);
 });
 
+const RENEWED = {
+  "if-none-match": ["etag", ['W/"one"', 'W/"two"', 'W/"two"']],
+  "if-modified-since": ["last-modified", [
+    "Mon, 23 Nov 2026 05:00:00 GMT",
+    "Mon, 23 Nov 2026 06:00:00 GMT",
+    "Mon, 23 Nov 2026 06:00:00 GMT",
+  ]],
+} as const;
+
+for (const [condition, [name, validators]] of Object.entries(RENEWED)) {
+  Deno.test(`the same content with another ${name} is asked for by that from then on`, async () => {
+    const headers: Record<string, string> = {};
+    await using it = setting({ etag: false, headers });
+    for (const validator of validators) {
+      headers[name] = validator;
+      await it.load();
+    }
+    const asked = it.server.requests.map((request) => request.headers.get(condition));
+    assert.deepEqual(asked, [null, validators[0], validators[1]]);
+    assert.equal(it.made(), 1);
+  });
+}
+
 Deno.test("it is used for as long as upstream allows, five minutes at most, else for the grace", async () => {
   await using it = setting({ cacheControl: "max-age=60" });
   await it.load();
