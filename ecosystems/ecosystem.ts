@@ -267,6 +267,11 @@ export interface Ecosystem {
    * spelling has a document of its own.
    */
   indexName?(name: string): string;
+  /**
+   * What indexes are read with besides their documents (cargo's `dl` and `api`): where that
+   * changed, they are read anew. Absent: nothing. Throws UpstreamError, InvalidMetadata.
+   */
+  indexBasis?(context: ParseContext): Promise<string>;
   /** Where a package's index is. */
   indexAddress(name: string): DocumentAddress;
   /** Reads the index. Throws InvalidMetadata rather than leave anything out. */

@@ -27,6 +27,8 @@ interface Read<T> {
 const GRACE_MS = { answer: 0, file: 30_000, missed: 0, document: 60_000 } as const;
 /** Whoever asks for what there is not makes one request to upstream in so long. */
 const MISSED_MS = 5_000;
+/** What indexes are read with is looked at so often at most: it changes once in years. */
+const BASIS_MS = 60_000;
 
 export class Indexes {
   readonly #cache: RevalidatedCache;
@@ -61,6 +63,7 @@ export class Indexes {
       address: () => ecosystem.indexAddress(name),
       graceMs: GRACE_MS[purpose],
       withinMs: purpose === "missed" ? MISSED_MS : undefined,
+      basis: async () => await ecosystem.indexBasis?.(this.#context(source, [], BASIS_MS)) ?? "",
       make: async (document) =>
         await ecosystem.parse(document, name, await this.context(ecosystem, source)),
       weigh: (index) => index.weight,
@@ -103,11 +106,11 @@ export class Indexes {
     return this.#context(source, await this.origins(ecosystem, source));
   }
 
-  #context(source: Source, origins: readonly string[]): ParseContext {
+  #context(source: Source, origins: readonly string[], withinMs?: number): ParseContext {
     return {
       source,
       document: async (address, reading) => {
-        const wanted = this.#wanted(source, { address, reading, origins });
+        const wanted = { ...this.#wanted(source, { address, reading, origins }), withinMs };
         return (await this.#documents.load(wanted))?.value ?? null;
       },
     };

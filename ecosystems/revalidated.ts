@@ -44,6 +44,12 @@ export interface Wanted<T> {
   readonly graceMs: number;
   /** Milliseconds it may be used for in place of all that; what upstream fails to confirm is used as ever. */
   readonly withinMs?: number;
+  /**
+   * What else the value is made of, in words that change with it: then it is made anew, even if
+   * upstream's document is the same. Asked for only when upstream is; absent: nothing. Throws what
+   * `load` throws.
+   */
+  basis?(): Promise<string>;
   /** Throws InvalidMetadata. */
   make(document: Document): T | Promise<T>;
   /** Bytes it holds. */
@@ -68,6 +74,8 @@ interface Entry {
   failedAt: number;
   /** Unix ms when it must be made anew even if upstream did not change. */
   readonly remakeAt: number;
+  /** Of `Wanted`, when it was made. */
+  readonly basis: string | undefined;
 }
 
 export class RevalidatedCache {
@@ -165,7 +173,9 @@ export class RevalidatedCache {
 
   async #ask<T>(wanted: Wanted<T>, held: Entry | undefined): Promise<Entry | null> {
     const { source, origins } = wanted;
-    const current = held !== undefined && this.#now() < held.remakeAt ? held : undefined;
+    const isCurrent = held !== undefined && this.#now() < held.remakeAt &&
+      held.basis === await wanted.basis?.();
+    const current = isCurrent ? held : undefined;
     const answer = await this.#upstream.document(source, wanted.address(), {
       validators: current?.validators,
       origins,
@@ -187,6 +197,7 @@ export class RevalidatedCache {
       current.validators = answer.validators;
       return this.#confirm(current, answer.maxAge);
     }
+    const basis = await wanted.basis?.();
     const value = await wanted.make(answer.document);
     const entry: Entry = {
       value,
@@ -196,6 +207,7 @@ export class RevalidatedCache {
       confirmedAt: this.#now(),
       failedAt: 0,
       remakeAt: wanted.isProvisional?.(value) ? this.#now() + PROVISIONAL_MS : Infinity,
+      basis,
     };
     const size = Math.max(1, Math.ceil(wanted.weigh(value)));
     if (size <= this.#entries.maxSize) this.#entries.set(wanted.key, entry, { size });

@@ -24,6 +24,7 @@ export const cargo: Ecosystem = {
     apiUrl(await loadConfig(context), target.path.replace(/^api\/v1\//, "")),
   // Not as names are compared: `a-b` and `a_b` are two documents.
   indexName: (name) => name.toLowerCase(),
+  indexBasis: async (context) => JSON.stringify(await loadConfig(context)),
   indexAddress: (name) => ({ url: indexPath(name), accept: "text/plain" }),
   parse: parseIndex,
   // cargo prints the first 512 characters of the body, whatever its type.

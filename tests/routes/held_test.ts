@@ -59,6 +59,46 @@ Deno.test("a registry's config.json that cannot be read replaces none that could
   }
 });
 
+Deno.test("where config.json names other places, crates that did not change come from there", async () => {
+  await using registry = startCargoRegistry({ separate: true });
+  await using moved = startCargoRegistry();
+  const crates = ["1.0.0", "1.1.0"].map((version) => {
+    moved.publish({ name: "leaf", version });
+    return registry.publish({ name: "leaf", version }).crate;
+  });
+  await using proxy = await testProxy({ upstreams: { cargo: registry.url } });
+  const get = async (path: string) => {
+    const response = await proxy.fetch(path);
+    const bytes = await response.bytes();
+    assert.equal(response.status, 200, `${path} ${new TextDecoder().decode(bytes)}`);
+    return bytes;
+  };
+  const index = await get("/cargo/le/af/leaf");
+  assert.deepEqual(await get("/cargo/crates/leaf/1.0.0/download"), crates[0]);
+  const config = JSON.stringify({ dl: `${moved.url}crates`, api: moved.url });
+  registry.fault(/config\.json/, { kind: "body", body: config });
+  await registry.files[Symbol.asyncDispose]();
+  proxy.clock.now += LATER;
+  assert.deepEqual(await get("/cargo/le/af/leaf"), index);
+  assert.deepEqual(await get("/cargo/crates/leaf/1.1.0/download"), crates[1]);
+  await get("/cargo/api/v1/crates/leaf");
+});
+
+Deno.test("to confirm crates, config.json is looked at once a minute, whatever it says itself", async () => {
+  await using registry = startCargoRegistry({ cacheControl: "no-cache" });
+  registry.publish({ name: "leaf", version: "1.0.0" });
+  await using proxy = await testProxy({ upstreams: { cargo: registry.url } });
+  const asked = async () => {
+    const before = registry.requests.length;
+    await (await proxy.fetch("/cargo/le/af/leaf")).text();
+    return registry.requests.slice(before).map(({ path }) => path);
+  };
+  await asked();
+  for (let i = 0; i < 3; i++) assert.deepEqual(await asked(), ["/le/af/leaf"]);
+  proxy.clock.now += LATER;
+  assert.deepEqual(await asked(), ["/config.json", "/le/af/leaf"]);
+});
+
 Deno.test("config.json is read once, not for each file", async () => {
   await using registry = startCargoRegistry();
   for (const version of ["1.0.0", "1.1.0", "1.2.0"]) registry.publish({ name: "leaf", version });
