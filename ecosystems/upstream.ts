@@ -19,6 +19,7 @@ export type { Pieces } from "./file_body.ts";
 /** What a conditional request carries. */
 export interface Validators {
   readonly etag: string | null;
+  /** null: not stated, or of the very second in which it was sent. */
   readonly lastModified: string | null;
 }
 
@@ -107,7 +108,7 @@ export class Upstream {
       wire: answer.wire,
       validators: {
         etag: answer.headers.get("etag"),
-        lastModified: answer.headers.get("last-modified"),
+        lastModified: lastModified(answer.headers),
       },
       maxAge: maxAge(answer.headers),
     };
@@ -258,6 +259,16 @@ function retryAfterOf({ headers }: Answered): string | undefined {
 
 function mediaType(headers: Headers): string {
   return (headers.get("content-type") ?? "").split(";")[0].trim().toLowerCase();
+}
+
+/**
+ * What a document may be told from its successor by: one that changes again in the
+ * second it was sent in keeps its Last-Modified (RFC 9110, 8.8.2.2).
+ */
+function lastModified(headers: Headers): string | null {
+  const stated = headers.get("last-modified");
+  const passedMs = Date.parse(headers.get("date") ?? "") - Date.parse(stated ?? "");
+  return passedMs >= 1000 ? stated : null;
 }
 
 /** Seconds that are left: a cache on the way may have held it for a while (RFC 9111, 4.2.3). */

@@ -81,6 +81,23 @@ Deno.test("Last-Modified stands in for a missing ETag", async () => {
   assert.deepEqual(asked, [null, date]);
 });
 
+Deno.test("Last-Modified of the second in which the answer was sent tells nothing", async () => {
+  const date = "Mon, 23 Nov 2026 05:00:01 GMT";
+  const times = {
+    "Mon, 23 Nov 2026 05:00:00 GMT": true,
+    "Mon, 23 Nov 2026 05:00:01 GMT": false,
+    "Mon, 23 Nov 2026 05:00:02 GMT": false,
+    "lately": false,
+  };
+  for (const [time, counts] of Object.entries(times)) {
+    const headers = { "last-modified": time, date };
+    await using server = serveRegistry(() => ({ ...page(), headers }), { etag: false });
+    const answer = await upstream().document(sourceOf(server), at("x"));
+    assert.ok(answer.kind === "document");
+    assert.equal(answer.validators.lastModified, counts ? time : null, time);
+  }
+});
+
 Deno.test("an unasked 304 is no answer", async () => {
   await using server = serveRegistry(() => page());
   const odd = Deno.serve(
