@@ -11,10 +11,15 @@ const MIN_GZIP = 860;
 /** Above these sizes speed counts for more than the last tenth of the size. */
 const LEVELS = [[1024 * 1024, 1], [128 * 1024, 2], [0, 6]] as const;
 
-/** What an entry holds besides its bytes and its key, roughly. */
+/** What an entry holds besides its bytes, its key and its templates, roughly. */
 const OVERHEAD = 1_500;
-/** Of one answer: orgs whose policies differ and still let the same through have each their own. */
-const MAX_TEMPLATES = 100;
+/** What a template holds besides the body, roughly. */
+const TEMPLATE = 2_500;
+/**
+ * Of one answer: orgs whose policies differ and still let the same through have each their own.
+ * They take their room from other answers, and are made faster than those.
+ */
+const MAX_TEMPLATES = 32;
 
 /** One answer, in the codings it has been asked for in. */
 export interface Prepared {
@@ -27,9 +32,20 @@ export interface Prepared {
   readonly templates: Map<string, Template>;
 }
 
+type Headings = Readonly<Record<string, string>>;
+
+/** Which answer is asked for. */
+interface Asked {
+  readonly key: string;
+  /** Of the policy. */
+  readonly revision: string;
+  /** Whether the client takes gzip. */
+  readonly zipped: boolean;
+}
+
 /** What everybody gets who asks for the same. */
 export interface Template {
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Headings;
   readonly etag: string;
   /** The whole answer. */
   readonly make: () => Response;
@@ -71,9 +87,35 @@ export class Answers {
       gzip: zips ? made : known?.gzip ?? null,
       templates: known?.templates ?? new Map(),
     };
-    const held = (prepared.identity?.length ?? 0) + (prepared.gzip?.length ?? 0);
-    this.#prepared.set(key, prepared, { size: held + key.length * 2 + OVERHEAD });
+    this.#hold(key, prepared);
     return prepared;
+  }
+
+  /**
+   * What is sent. Throws TypeError where the answer is not prepared in this coding.
+   * @param extra headers of this moment
+   */
+  templateOf(prepared: Prepared, asked: Asked & { readonly extra?: Headings }): Template {
+    const { key, revision, zipped, extra } = asked;
+    if (extra !== undefined) return makeTemplate(prepared, asked);
+    const { templates } = prepared;
+    const variant = variantOf(revision, zipped);
+    const known = templates.get(variant);
+    if (known !== undefined) return known;
+    const template = makeTemplate(prepared, asked);
+    if (templates.size >= MAX_TEMPLATES) templates.clear();
+    templates.set(variant, template);
+    if (this.#prepared.peek(key) === prepared) this.#hold(key, prepared);
+    return template;
+  }
+
+  /** Taken out first, since what is there already keeps the size that it had. */
+  #hold(key: string, prepared: Prepared): void {
+    const { identity, gzip, templates } = prepared;
+    const bodies = (identity?.length ?? 0) + (gzip?.length ?? 0);
+    const size = bodies + key.length * 2 + OVERHEAD + templates.size * TEMPLATE;
+    this.#prepared.delete(key);
+    this.#prepared.set(key, prepared, { size });
   }
 }
 
@@ -95,24 +137,11 @@ function variantOf(revision: string, zipped: boolean): string {
   return `${revision}\n${zipped ? "gzip" : "identity"}`;
 }
 
-/**
- * What is sent. Throws TypeError where the answer is not prepared in this coding.
- * @param extra headers of this moment
- */
-export function templateOf(
+/** @param extra headers of this moment */
+function makeTemplate(
   prepared: Prepared,
-  { key, revision, zipped, extra }: {
-    key: string;
-    /** Of the policy. */
-    revision: string;
-    /** Whether the client takes gzip. */
-    zipped: boolean;
-    extra?: Readonly<Record<string, string>>;
-  },
+  { key, revision, zipped, extra }: Asked & { readonly extra?: Headings },
 ): Template {
-  const variant = variantOf(revision, zipped);
-  const known = extra === undefined ? prepared.templates.get(variant) : undefined;
-  if (known !== undefined) return known;
   const body = bodyFor(prepared, zipped);
   if (body === null) throw new TypeError("Cannot answer in a coding that is not prepared");
   const isGzip = body === prepared.gzip;
@@ -128,12 +157,7 @@ export function templateOf(
     ...(isGzip ? { "content-encoding": "gzip" } : undefined),
     "content-length": String(body.length),
   };
-  const template = { headers, etag, make: body.template(headers) };
-  if (extra === undefined) {
-    if (prepared.templates.size >= MAX_TEMPLATES) prepared.templates.clear();
-    prepared.templates.set(variant, template);
-  }
-  return template;
+  return { headers, etag, make: body.template(headers) };
 }
 
 /** The answer to one request: 200 or 304. */

@@ -4,7 +4,7 @@ import { indexName } from "../ecosystems/indexes.ts";
 import { checked } from "../ecosystems/readings.ts";
 import type { Kept } from "../ecosystems/revalidated.ts";
 import type { Judgement } from "../policy/types.ts";
-import { acceptsGzip, answer, type Prepared, templateOf } from "./answers.ts";
+import { acceptsGzip, answer, type Prepared } from "./answers.ts";
 import type { Deps } from "./deps.ts";
 import { type Exchange, missing, refusalOf, staleHeaders, whyAddress } from "./exchange.ts";
 import { judgeIndex, peekJudgement } from "./judgements.ts";
@@ -90,7 +90,7 @@ export function servePrepared(
       zipped,
     });
   }
-  return respondPrepared(exchange, prepared, { key, staleMs: kept.staleMs, zipped });
+  return respondPrepared(deps, exchange, prepared, { key, staleMs: kept.staleMs, zipped });
 }
 
 /** Where the second document is that a form is made from; null: it needs none. */
@@ -108,7 +108,7 @@ function render(
   const key = keyOf(exchange, target, material);
   const coded = { key, staleMs: kept.staleMs, zipped: isZipped(exchange) };
   const known = deps.answers.get(key, coded.zipped);
-  if (known !== undefined) return respondPrepared(exchange, known, coded);
+  if (known !== undefined) return respondPrepared(deps, exchange, known, coded);
   const view = {
     mount,
     policy,
@@ -123,7 +123,7 @@ function render(
     const refusal = refusalOf(exchange, { index: kept.value, position, judgement });
     return ecosystem.refuse(refusal, exchange.request);
   }
-  return respondPrepared(exchange, deps.answers.put(key, rendered, coded.zipped), coded);
+  return respondPrepared(deps, exchange, deps.answers.put(key, rendered, coded.zipped), coded);
 }
 
 /** Private addresses are no use to a client without the credential. */
@@ -147,11 +147,17 @@ export function isZipped({ request }: Exchange): boolean {
 
 /** Throws TypeError where the answer is not prepared in this coding. */
 export function respondPrepared(
+  deps: Pick<Deps, "answers">,
   { policy, method, request }: Exchange,
   prepared: Prepared,
   { key, staleMs, zipped }: { key: string; staleMs: number | null; zipped: boolean },
 ): Response {
   const extra = staleHeaders(staleMs);
-  const template = templateOf(prepared, { key, revision: policy.revision, zipped, extra });
+  const template = deps.answers.templateOf(prepared, {
+    key,
+    revision: policy.revision,
+    zipped,
+    extra,
+  });
   return answer(template, { method, headers: request.headers });
 }

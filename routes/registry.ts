@@ -122,7 +122,7 @@ async function servePage(deps: Deps, exchange: Exchange, target: PageTarget): Pr
   if (kept === null) return missing(exchange, null);
   const key = keyOf(kept.id);
   const prepared = kept.made ?? deps.answers.put(key, target.render(kept.value, view), zipped);
-  return respondPrepared(exchange, prepared, { key, zipped, staleMs: kept.staleMs });
+  return respondPrepared(deps, exchange, prepared, { key, zipped, staleMs: kept.staleMs });
 }
 
 function serveFixed(deps: Deps, exchange: Exchange, target: FixedTarget): Response {
@@ -131,5 +131,5 @@ function serveFixed(deps: Deps, exchange: Exchange, target: FixedTarget): Respon
   const zipped = isZipped(exchange);
   const prepared = deps.answers.get(key, zipped) ??
     deps.answers.put(key, target.render({ mount, policy }), zipped);
-  return respondPrepared(exchange, prepared, { key, zipped, staleMs: null });
+  return respondPrepared(deps, exchange, prepared, { key, zipped, staleMs: null });
 }

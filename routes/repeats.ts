@@ -7,7 +7,7 @@
 import type { Ecosystem, Source } from "../ecosystems/ecosystem.ts";
 import { recent } from "../policy/recent.ts";
 import type { Policy } from "../policy/types.ts";
-import { type Template, templateOf } from "./answers.ts";
+import type { Template } from "./answers.ts";
 import type { Deps } from "./deps.ts";
 import type { Client } from "./exchange.ts";
 import type { Identified } from "./identity.ts";
@@ -76,5 +76,6 @@ export function recall(
   const judgement = peekJudgement(deps, { kept, policy, client });
   if (judgement?.signature !== repeat.signature) return null;
   const prepared = deps.answers.get(key, zipped);
-  return prepared === undefined ? null : templateOf(prepared, { key, revision, zipped });
+  if (prepared === undefined) return null;
+  return deps.answers.templateOf(prepared, { key, revision, zipped });
 }

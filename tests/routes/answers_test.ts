@@ -1,5 +1,7 @@
 /** How an index answer goes out: compressed or not, whole or as 304, within the memory there is. */
 import assert from "node:assert/strict";
+import { SharedBodies } from "../../ecosystems/shared_body.ts";
+import { Answers } from "../../routes/answers.ts";
 import { type ProxyOptions, testProxy } from "../proxy.ts";
 import { startNpmRegistry } from "../registry/npm.ts";
 
@@ -93,6 +95,27 @@ Deno.test("an ETag outlives the process, and changes with content, form, org's p
   assert.equal(new Set([first, ...others]).size, 6);
   it.registry.publish({ name: "left", version: "2.0.0" });
   assert.notEqual(await etag("/npm/left"), first);
+});
+
+Deno.test("what each policy's orgs are sent counts among what is held", () => {
+  const bytes = 200_000;
+  const answers = new Answers(bytes, new SharedBodies());
+  const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`);
+  const held = () => keys.map((key) => answers.get(key, false)).filter((it) => it !== undefined);
+  for (const key of keys) answers.put(key, { body: "{}", type: "application/json" }, false);
+  assert.equal(held().length, keys.length);
+  for (let revision = 0; revision < 500; revision++) {
+    for (const key of keys) {
+      const prepared = answers.get(key, false);
+      if (prepared === undefined) continue;
+      const asked = { key, revision: `${revision}`, zipped: false };
+      const template = answers.templateOf(prepared, asked);
+      assert.equal(answers.templateOf(prepared, asked), template, "made once");
+    }
+    const templates = held().reduce((sum, { templates }) => sum + templates.size, 0);
+    // Of some kilobytes each.
+    assert.ok(templates > 0 && templates * 2_000 < bytes, `${revision}: ${templates}`);
+  }
 });
 
 Deno.test("answers are right whatever memory there is for them", async () => {
