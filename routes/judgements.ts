@@ -13,6 +13,8 @@ interface Judged {
   readonly facts: Facts | undefined;
   /** Unix ms. */
   readonly at: number;
+  /** Whether it is of an instant that a client named (`Policy.before`). */
+  readonly hasInstant: boolean;
 }
 
 const MAX_POLICIES = 2_000;
@@ -85,10 +87,19 @@ function judgeShared(
   const known = byPolicy.get(policy.revision);
   if (known !== undefined && holds(known, { now, facts })) return known.judgement;
   const judgement = shared(byPolicy, policy.judge(index.releases, now, undefined, facts));
-  const most = policy.before === null ? MAX_POLICIES : MAX_WITH_INSTANTS;
-  if (byPolicy.size >= most) byPolicy.clear();
-  byPolicy.set(policy.revision, { judgement, facts, at: now });
+  const hasInstant = policy.before !== null;
+  makeRoom(byPolicy, hasInstant);
+  byPolicy.set(policy.revision, { judgement, facts, at: now, hasInstant });
   return judgement;
+}
+
+/** For one more; instants push out nothing but each other. */
+function makeRoom(known: Map<string, Judged>, hasInstant: boolean): void {
+  const most = hasInstant ? MAX_WITH_INSTANTS : MAX_POLICIES;
+  if (known.size < most) return;
+  const alike = [...known].filter(([, judged]) => judged.hasInstant === hasInstant);
+  if (alike.length < most) return;
+  for (const [revision] of alike) known.delete(revision);
 }
 
 /** Before it was made a judgement says nothing: the clock was ahead then. */

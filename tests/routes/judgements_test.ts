@@ -10,6 +10,15 @@ async function versions(proxy: Awaited<ReturnType<typeof testProxy>>, org = "def
   return Object.keys((await response.json()).versions);
 }
 
+/** What is kept of the package, by policy revision. */
+function judged({ deps }: Awaited<ReturnType<typeof testProxy>>) {
+  const source = deps.publicSources.get("npm");
+  assert.ok(source);
+  const kept = deps.indexes.peek(deps.ecosystems[0], "left", { source, purpose: "file" });
+  assert.ok(kept);
+  return deps.judgements.get(kept.value) ?? new Map<string, never>();
+}
+
 Deno.test("a clock that was ahead for a moment lets nothing out for longer than that", async () => {
   await using registry = startNpmRegistry();
   await using proxy = await testProxy({ upstreams: { npm: registry.url } });
@@ -39,12 +48,26 @@ Deno.test("orgs with the same rules hold one judgement of a package", async () =
   for (const org of Object.keys(policies)) {
     assert.deepEqual(await versions(proxy, org), ["1.0.0"]);
   }
-  const source = proxy.deps.publicSources.get("npm");
-  assert.ok(source);
-  const [npm] = proxy.deps.ecosystems;
-  const kept = proxy.deps.indexes.peek(npm, "left", { source, purpose: "file" });
-  assert.ok(kept);
-  const held = [...proxy.deps.judgements.get(kept.value)?.values() ?? []];
+  const held = [...judged(proxy).values()];
   assert.equal(held.length, 3);
   assert.equal(new Set(held.map(({ judgement }) => judgement)).size, 2, "c gives another reason");
+});
+
+Deno.test("whoever asks for many instants pushes out no policy's judgement", async () => {
+  await using registry = startNpmRegistry();
+  const policies = Object.fromEntries(
+    Array.from({ length: 10 }, (_, i) => [`org-${i}`, { rules: { min_age: { age: `${i}d` } } }]),
+  );
+  await using proxy = await testProxy({ upstreams: { npm: registry.url }, policies });
+  registry.publish({ name: "left", version: "1.0.0" });
+  const orgs = Object.keys(policies);
+  for (const org of orgs) await versions(proxy, org);
+  for (let day = 1; day <= 20; day++) {
+    const instant = `2026-01-${String(day).padStart(2, "0")}`;
+    await (await proxy.fetch(`/before/${instant}/npm/left`, { headers: NPM })).text();
+  }
+  const revisions = [...judged(proxy).keys()];
+  const ofInstants = revisions.filter((revision) => revision.includes(" before "));
+  assert.equal(revisions.length - ofInstants.length, orgs.length);
+  assert.ok(ofInstants.length > 0 && ofInstants.length <= 8, String(ofInstants.length));
 });
