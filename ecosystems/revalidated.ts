@@ -21,7 +21,7 @@ const PROVISIONAL_MS = 60_000;
 
 export interface Kept<T> {
   readonly value: T;
-  /** Equal for equal upstream content: its ETag, else the SHA-256 of its bytes as they came. */
+  /** Equal for equal upstream content: its ETag, else a SHA-256 of its bytes as they came. */
   readonly id: string;
   /** Upstream fails; milliseconds since it last confirmed the value. null: fresh. */
   readonly staleMs: number | null;
@@ -239,6 +239,21 @@ async function contentId(answer: DocumentAnswer & { kind: "document" }): Promise
   const { etag } = answer.validators;
   // A weak validator may stand for documents that differ in what we read of them.
   if (etag !== null && !etag.startsWith("W/")) return etag;
-  const digest = await crypto.subtle.digest("SHA-256", answer.wire);
+  const digest = await crypto.subtle.digest("SHA-256", contentOf(answer.wire));
   return new Uint8Array(digest).toHex();
+}
+
+/** Length of a gzip's header (RFC 1952, 2.3), and what may follow it. */
+const GZIP_HEADER = 10;
+const GZIP_NAME = 8;
+
+/**
+ * Of a gzip what comes behind its header: that has the time at which it was packed, and with some
+ * frameworks a random name, so that no two answers are alike.
+ */
+function contentOf(wire: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const [first, second, method, flags] = wire;
+  if (first !== 0x1f || second !== 0x8b || method !== 8) return wire;
+  if (flags === 0) return wire.subarray(GZIP_HEADER);
+  return flags === GZIP_NAME ? wire.subarray(wire.indexOf(0, GZIP_HEADER) + 1) : wire;
 }

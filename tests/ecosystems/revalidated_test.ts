@@ -1,5 +1,6 @@
 /** How long what upstream said is used, and what is used when it says nothing. */
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 import type { Source } from "../../ecosystems/ecosystem.ts";
 import { InvalidMetadata, UpstreamError } from "../../ecosystems/errors.ts";
 import { RevalidatedCache, type Wanted } from "../../ecosystems/revalidated.ts";
@@ -8,6 +9,17 @@ import { serveRegistry, type ServerOptions } from "../registry/server.ts";
 
 interface Content {
   text: string;
+  /** The header that the text comes gzipped behind; absent: it comes as it is. */
+  gzip?: Uint8Array;
+}
+
+function packed({ text, gzip }: Content) {
+  if (gzip === undefined) return { body: text };
+  const deflated = gzipSync(text).subarray(10);
+  return {
+    body: Uint8Array.from([...gzip, ...deflated]),
+    headers: { "content-encoding": "gzip" },
+  };
 }
 
 /** One document, its cache and a clock. */
@@ -18,7 +30,10 @@ function setting(
   const clock = { now: 1_000_000_000 };
   let made = 0;
   const server = serveRegistry(
-    () => ({ body: content.text, type: "text/plain", headers: options.headers }),
+    () => {
+      const { body, headers } = packed(content);
+      return { body, type: "text/plain", headers: { ...options.headers, ...headers } };
+    },
     options,
   );
   const cache = new RevalidatedCache(new Upstream(), {
@@ -81,6 +96,25 @@ Deno.test("without validators, equal bytes are the same content", async () => {
   const second = await it.load();
   assert.deepEqual(second, first);
   assert.deepEqual([it.asked(), it.made()], [2, 1]);
+});
+
+Deno.test("without validators, the time and name in a gzip are no content", async () => {
+  const header = (flags: number, time: number, name = "") =>
+    Uint8Array.from([0x1f, 0x8b, 8, flags, time, 0, 0, 0, 0, 3, ...new TextEncoder().encode(name)]);
+  const alike = [
+    [header(0, 1), header(0, 2)],
+    [header(8, 1, "a\0"), header(8, 2, "other\0")],
+  ];
+  for (const [one, another] of alike) {
+    await using it = setting({ etag: false });
+    it.content.gzip = one;
+    const first = await it.load();
+    it.content.gzip = another;
+    assert.deepEqual(await it.load(), first);
+    assert.deepEqual([it.asked(), it.made()], [2, 1]);
+    it.content.text = "two";
+    assert.equal((await it.load())?.value, "two");
+  }
 });
 
 Deno.test("a weak validator stands for no content", async () => {
