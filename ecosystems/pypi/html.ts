@@ -112,7 +112,7 @@ function decodeEntities(text: string): string {
   return text.replace(
     /&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|([a-z]+));/gi,
     (whole, hex, dec, name) => {
-      if (name !== undefined) return ENTITIES[name] ?? whole;
+      if (name !== undefined) return Object.hasOwn(ENTITIES, name) ? ENTITIES[name] : whole;
       const code = hex === undefined ? Number.parseInt(dec, 10) : Number.parseInt(hex, 16);
       return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd";
     },

@@ -15,6 +15,9 @@ const CASES: [what: string, html: string, found: Record<string, string>[]][] = [
   ["entities", `<a href="?a&amp;b&#61;&#x3D;" t="&gt;=3 &bogus; &#0;">&lt;</a>`, [
     { href: "?a&b==", t: ">=3 &bogus; \ufffd", text: "<" },
   ]],
+  ["words that are no entities", `<a t="&constructor; &valueOf; &AMP;">&toString;</a>`, [
+    { t: "&constructor; &valueOf; &AMP;", text: "&toString;" },
+  ]],
   ["> within a value", `<a t=">=3.6" href="x">t</a>`, [{ t: ">=3.6", href: "x", text: "t" }]],
   ["the first of a repeated attribute", `<a href="x" HREF="y">`, [{ href: "x", text: "" }]],
   ["attributes without white space", `<a href="x"b="y"/>`, [{ href: "x", b: "y", text: "" }]],
