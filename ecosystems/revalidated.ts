@@ -21,7 +21,7 @@ const PROVISIONAL_MS = 60_000;
 
 export interface Kept<T> {
   readonly value: T;
-  /** Equal for equal upstream content: its ETag, else a SHA-256 of its bytes as they came. */
+  /** Equal for equal upstream content: its strong ETag, else a SHA-256 of its bytes as they came. */
   readonly id: string;
   /** Upstream fails; milliseconds since it last confirmed the value. null: fresh. */
   readonly staleMs: number | null;
@@ -235,10 +235,13 @@ function isDenied(error: unknown): boolean {
     DENIALS.has(error.options.status ?? 0);
 }
 
+/** A strong entity tag (RFC 9110, 8.8.3) that says something: some servers send an empty one with everything. */
+const STRONG_TAG = /^"[^"]+"$/;
+
 async function contentId(answer: DocumentAnswer & { kind: "document" }): Promise<string> {
   const { etag } = answer.validators;
   // A weak validator may stand for documents that differ in what we read of them.
-  if (etag !== null && !etag.startsWith("W/")) return etag;
+  if (etag !== null && STRONG_TAG.test(etag)) return etag;
   const digest = await crypto.subtle.digest("SHA-256", contentOf(answer.wire));
   return new Uint8Array(digest).toHex();
 }

@@ -117,14 +117,16 @@ Deno.test("without validators, the time and name in a gzip are no content", asyn
   }
 });
 
-Deno.test("a weak validator stands for no content", async () => {
-  await using it = setting({ etag: false, headers: { etag: 'W/"always"' } });
-  const first = await it.load();
-  it.content.text = "two";
-  const second = await it.load();
-  assert.equal(second?.value, "two");
-  assert.notEqual(second?.id, first?.id);
-});
+for (const etag of ['W/"always"', "", '""', "always", '"always']) {
+  Deno.test(`a validator that is weak or none stands for no content: ${etag}`, async () => {
+    await using it = setting({ etag: false, headers: { etag } });
+    const first = await it.load();
+    it.content.text = "two";
+    const second = await it.load();
+    assert.equal(second?.value, "two");
+    assert.notEqual(second?.id, first?.id);
+  });
+}
 
 const RENEWED = {
   "if-none-match": ["etag", ['W/"one"', 'W/"two"', 'W/"two"']],
