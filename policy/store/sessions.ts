@@ -1,7 +1,7 @@
 /** Who has signed in, in Deno KV: by the hash of the session's id, and by person. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import type { Grant } from "../grants.ts";
+import { EVERY_ORG, type Grant } from "../grants.ts";
 import { committed } from "./committed.ts";
 import { idMaker } from "./id_maker.ts";
 import type { Journal } from "./journal.ts";
@@ -100,15 +100,18 @@ export function openSessions(
     return found;
   }
 
+  /** Each org is told of the roles in it alone: which others somebody has elsewhere is not its business. */
   function audit(
     atomic: Deno.AtomicOperation,
     { id, user, grants }: Session,
     { action, by }: { action: "session.opened" | "session.ended"; by: string },
   ): void {
-    const orgs = new Set(grants.map(({ org }) => org === "*" ? MAIN_ORG : org));
-    const told = { user, grants };
-    const values = action === "session.opened" ? { after: told } : { before: told };
-    for (const org of orgs) journal.audit(atomic, { org, by, action, target: id, ...values });
+    const byOrg = Map.groupBy(grants, ({ org }) => org === EVERY_ORG ? MAIN_ORG : org);
+    for (const [org, here] of byOrg) {
+      const told = { user, grants: here };
+      const values = action === "session.opened" ? { after: told } : { before: told };
+      journal.audit(atomic, { org, by, action, target: id, ...values });
+    }
   }
 
   async function end(session: Session, sha256: string, by: string): Promise<boolean> {

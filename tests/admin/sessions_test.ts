@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { openSignIn } from "../../admin/app.ts";
 import { openJournal } from "../../policy/store/journal.ts";
 import { keys } from "../../policy/store/keys.ts";
+import { openSessions } from "../../policy/store/sessions.ts";
 import type { News } from "../../policy/store/types.ts";
 import { wish } from "../policy/store/exceptions_fixture.ts";
 import { HERE } from "./browser.ts";
@@ -267,3 +268,31 @@ Deno.test("a viewer's session decides on nothing", () =>
     assert.equal(status, 403);
     assert.equal((await proxy.deps.requests.get("acme", id))?.status, "open");
   }));
+
+Deno.test("an org's audit log says nothing of somebody's roles in other orgs", () =>
+  inSignInWorld(async (world) => {
+    await world.signedIn("alice");
+    const bob = await world.signedIn("bob");
+    const { text } = await bob.ask("/admin/v1/orgs/beta/audit?action=session.opened");
+    const grants = [{ org: "beta", role: "viewer" }];
+    assert.deepEqual(JSON.parse(text).items.map(({ after }: { after: unknown }) => after), [
+      { user: "bob@acme.example", grants },
+      { user: "alice@acme.example", grants },
+    ]);
+  }));
+
+Deno.test("whoever has a role in hundreds of orgs signs in, too", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const now = () => Date.now();
+  const sessions = openSessions(kv, { now, journal: openJournal({ now }), rules: "" });
+  const user = "alice@acme.example";
+  const grants = Array.from(
+    { length: 500 },
+    (_, i) => ({ org: `team-${i}`, role: "editor" as const }),
+  );
+  assert.notEqual(await sessions.open({ user, grants, attempt: "one" }), null);
+  assert.equal((await sessions.list(user)).length, 1);
+  await sessions.removeAll(user, { by: user });
+  assert.deepEqual(await sessions.list(user), []);
+  kv.close();
+});
