@@ -160,7 +160,9 @@ async function exceptionOf(
     : null;
   let request: ExceptionRequest | null = null;
   try {
-    request = await deps.requests.last(client, explanation.purl);
+    const { org, user, ip } = client;
+    const asker = { org, user, ip, authenticated: identity.role !== null };
+    request = await deps.requests.last(asker, explanation.purl);
   } catch (error) {
     // Why something is withheld can be said without the store.
     if (!(error instanceof StoreUnavailable)) throw error;

@@ -138,12 +138,15 @@ export const keys = {
   /** Those that wait for a decision: when that is over (Unix ms). */
   openRequest: (org: string, id: string) => ["open_request", org, id],
   openRequests: (org: string) => ["open_request", org],
-  /** Id of a client's last request for a release; `release` is a hash of its PURL. */
-  requestOf: (org: string, user: string, ip: string, release: string) => [
+  /**
+   * Id of a client's last request for a release, whose PURL `release` is a hash of. `by`: `token`
+   * where one said who it is, `""` where a name alone did, and an address where nothing did.
+   */
+  requestOf: (org: string, user: string, by: string, release: string) => [
     "request_of",
     org,
     user,
-    ip,
+    by,
     release,
   ],
   /** When one user or address has asked within the last hour: Unix ms, oldest first. */

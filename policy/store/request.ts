@@ -65,6 +65,9 @@ export type RequestInput =
     readonly origin: string | null;
   };
 
+/** Whose request it is. */
+export type Asker = Pick<ExceptionRequest, "org" | "user" | "ip" | "authenticated">;
+
 export interface DecisionInput {
   readonly decision: "approve" | "deny";
   readonly by: string;
@@ -78,16 +81,14 @@ export interface DecisionInput {
 export interface Requests {
   /**
    * Stores a request, unless the same user has one open for the same release,
-   * which is returned instead. Throws TooManyRequests.
+   * which is returned instead; a user whom a token names is another than one
+   * of the same name who only claims it. Throws TooManyRequests.
    */
   ask(input: RequestInput): Promise<{ request: ExceptionRequest; created: boolean }>;
   /** null: the org has no such request. */
   get(org: string, id: string): Promise<ExceptionRequest | null>;
-  /** What became of the last request of this client for a release; null: there was none. */
-  last(
-    client: { org: string; user: string; ip: string },
-    purl: string,
-  ): Promise<ExceptionRequest | null>;
+  /** What became of the last request of the same user for a release; null: there was none. */
+  last(asker: Asker, purl: string): Promise<ExceptionRequest | null>;
   /** Newest first; a page may be short although there are more. Throws CursorInvalid. */
   list(
     org: string,

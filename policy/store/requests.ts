@@ -10,6 +10,7 @@ import type { Journal } from "./journal.ts";
 import { keys } from "./keys.ts";
 import { type Links, openLinks } from "./links.ts";
 import {
+  type Asker,
   type ExceptionRequest,
   readRequest,
   type RequestInput,
@@ -180,12 +181,9 @@ class KvRequests implements Requests {
     return { entry, request: readRequest(entry.value, this.options.now()) };
   }
 
-  async last(
-    client: { org: string; user: string; ip: string },
-    purl: string,
-  ): Promise<ExceptionRequest | null> {
-    const { value } = await this.#guard(() => this.kv.get<unknown>(lastKey(client, purl)));
-    return typeof value === "string" ? await this.get(client.org, value) : null;
+  async last(asker: Asker, purl: string): Promise<ExceptionRequest | null> {
+    const { value } = await this.#guard(() => this.kv.get<unknown>(lastKey(asker, purl)));
+    return typeof value === "string" ? await this.get(asker.org, value) : null;
   }
 
   async list(
@@ -239,9 +237,10 @@ class KvRequests implements Requests {
 
 const BATCHES = { batchSize: 500 };
 
-function lastKey({ org, user, ip }: { org: string; user: string; ip: string }, purl: string) {
+/** What somebody asks who only claims a name is never taken for what its owner has asked. */
+function lastKey({ org, user, ip, authenticated }: Asker, purl: string) {
   const release = createHash("sha256").update(purl).digest("hex");
-  return keys.requestOf(org, user, user === "" ? ip : "", release);
+  return keys.requestOf(org, user, authenticated ? "token" : user === "" ? ip : "", release);
 }
 
 /** Who asked, for people. */

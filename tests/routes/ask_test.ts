@@ -274,6 +274,8 @@ Deno.test("whoever asks shows what the org's policy asks registry clients for", 
   const { id } = await (await given.post("/o-acme/why/pkg:npm/left@1.1.0", WISH, headers)).json();
   const stored = await given.proxy.deps.requests.get("acme", id);
   assert.deepEqual([stored?.user, stored?.authenticated], ["carol", true]);
+  const why = await (await given.get("/o-acme/why/pkg:npm/left@1.1.0", headers)).json();
+  assert.equal(why.exception.request.id, id);
   assert.equal((await given.post("/o-other/why/pkg:npm/left@1.1.0", WISH, headers)).status, 403);
 });
 

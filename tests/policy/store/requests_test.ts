@@ -14,6 +14,7 @@ const APPROVE = {
   comment: null,
 } as const;
 const DENY = { ...APPROVE, decision: "deny" } as const;
+const ALICE = { org: "acme", user: "alice", ip: "10.0.0.7", authenticated: true };
 
 Deno.test("a request is stored, written down and told to approvers with a link", () =>
   inStores(async ({ requests, audit, news }) => {
@@ -60,6 +61,20 @@ Deno.test("asking again for the same release gives the open request, also to a p
     assert.equal((await news()).length, 1);
     const bob = await requests.ask(wish({ user: "bob" }));
     assert.equal(bob.created, true);
+  }));
+
+Deno.test("a name in an address neither stands for nor learns of what its owner has asked", () =>
+  inStores(async ({ requests }) => {
+    const { purl } = wish();
+    const claimed = { ...ALICE, authenticated: false };
+    const stranger = await requests.ask(wish({ authenticated: false, reason: "let me in" }));
+    assert.equal(await requests.last(ALICE, purl), null);
+    const alice = await requests.ask(wish());
+    assert.deepEqual([alice.created, alice.request.reason], [true, "mends our build"]);
+    assert.deepEqual(await requests.last(ALICE, purl), alice.request);
+    assert.deepEqual(await requests.last(claimed, purl), stranger.request);
+    const again = await requests.ask(wish({ authenticated: false }));
+    assert.deepEqual([again.created, again.request.id], [false, stranger.request.id]);
   }));
 
 Deno.test("two that ask at once make one request", () =>
@@ -163,7 +178,7 @@ Deno.test("a denial changes no policy, says why, and the same may be asked for a
     assert.equal((await audit()).at(-1)?.reason, "wait a week");
     assert.match((await news()).at(-1)?.text ?? "", /^eve denied .* for alice: wait a week$/);
     assert.deepEqual(
-      await requests.last({ org: "acme", user: "alice", ip: "" }, wish().purl),
+      await requests.last({ ...ALICE, ip: "" }, wish().purl),
       denied,
     );
     assert.equal((await requests.ask(wish())).created, true);
