@@ -1,5 +1,6 @@
 /** Tells webhooks what waits for them, until nothing is due. */
 import type { Resolve } from "../../ecosystems/guarded_lookup.ts";
+import { WEBHOOK_FORMATS } from "../../policy/schema.ts";
 import { type Addressee, formerWebhooks } from "../../policy/store/former_webhooks.ts";
 import { withLease } from "../../policy/store/leases.ts";
 import type { Batch, Outbox, Place } from "../../policy/store/outbox.ts";
@@ -183,11 +184,16 @@ export class Dispatcher {
     return found.flat();
   }
 
-  /** undefined: the org's policy has no such webhook, and had none lately. */
+  /**
+   * undefined: the org's policy has no such webhook, and had none lately. One
+   * that is there in another form by now is told in that.
+   */
   async #webhookOf({ org, hook }: Place): Promise<Addressee | undefined> {
     const policy = await this.options.policies.get(org);
     const isMeant = (webhook: Webhook) => webhookId(webhook) === hook;
-    return policy.webhooks.find(isMeant) ?? (await this.#former(org, policy)).find(isMeant);
+    return policy.webhooks.find(isMeant) ??
+      (await this.#former(org, policy)).find(isMeant) ??
+      policy.webhooks.find((webhook) => formsOf(webhook).some(isMeant));
   }
 
   async #forget(place: Place): Promise<void> {
@@ -269,6 +275,11 @@ export class Dispatcher {
 /** Whether a webhook that went could not be told: whoever takes away what is out of order wants no more of it. */
 function failedBefore({ until }: Addressee, { attempts, state }: Batch): boolean {
   return until !== undefined && attempts > 0 && (state.versionstamp ?? "") < until;
+}
+
+/** A webhook's address in every form that its messages may have, signed or not. */
+function formsOf({ url }: Webhook): Webhook[] {
+  return WEBHOOK_FORMATS.flatMap((format) => [{ url, format }, { url, format, secret: "any" }]);
 }
 
 function nameOf({ org, hook }: Place): string {

@@ -25,6 +25,34 @@ Deno.test("what a webhook was not told yet when it went is tried again as always
     assert.deepEqual(await left(), []);
   }));
 
+for (
+  const [how, more] of [
+    ["another format", { format: "slack" }],
+    ["its first secret", { secret: SECRET }],
+  ] as const
+) {
+  Deno.test(`what a receiver refused is told again once the webhook is mended by ${how}`, () =>
+    inWorld(async ({ instance, happen, hooks, clock, lines, left }) => {
+      await using receiver = startReceiver((attempt) =>
+        new Response(null, { status: attempt === 1 ? 400 : 204 })
+      );
+      await hooks({ url: receiver.url });
+      await happen("malware");
+      await instance().run();
+      await hooks({ url: receiver.url, ...more });
+      clock.now += 60_000;
+      await instance().run();
+      assert.deepEqual(lines.map(({ event }) => event), ["webhook_failed", "webhook_told"]);
+      const [, { text, headers }] = receiver.messages;
+      assert.match(text, /malware/);
+      assert.deepEqual(
+        ["blocks" in JSON.parse(text), headers.has("webhook-signature")],
+        ["format" in more, "secret" in more],
+      );
+      assert.deepEqual(await left(), []);
+    }));
+}
+
 Deno.test("an address of any length is in the way neither of the change nor of other webhooks", () =>
   inWorld(async ({ instance, hooks, policies }) => {
     await using receiver = startReceiver();
