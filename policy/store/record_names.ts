@@ -1,26 +1,12 @@
-/** Orgs and packages on record, found by jumping from one to the next instead of reading every record. */
-import { keys, type RecordKind } from "./keys.ts";
+/** Packages on record, found by jumping from one to the next instead of reading every record. */
+import { keys } from "./keys.ts";
+import { firstKey } from "./leaps.ts";
 import { compileQuery } from "./record_query.ts";
 import { getRecords, type Reading, spanOf } from "./record_scan.ts";
-import { guarded } from "./timeout.ts";
 import type { PackageName } from "./types.ts";
 
 /** Records read at once to learn how their registry spells a name. */
 const SPELLED_AT_ONCE = 10;
-
-/** Sorted. Throws StoreUnavailable. */
-export async function listRecordedOrgs(reading: Reading, kind: RecordKind): Promise<string[]> {
-  const prefix = keys.recordsOfOrgs(kind);
-  const orgs: string[] = [];
-  while (true) {
-    const last = orgs.at(-1);
-    // `true` sorts after every string, so this begins behind the last org's records.
-    const selector = last === undefined ? { prefix } : { prefix, start: [...prefix, last, true] };
-    const key = await firstKey(reading, selector, {});
-    if (key === null) return orgs;
-    orgs.push(String(key[1]));
-  }
-}
 
 /** The packages an org has installed, each once. Throws StoreUnavailable. */
 export async function* listPackageNames(
@@ -41,30 +27,19 @@ export async function* listPackageNames(
 }
 
 /** The newest record of each package, last package first. */
-async function* newestOfEach(reading: Reading, org: string) {
+async function* newestOfEach({ kv, timeoutMs }: Reading, org: string) {
   const prefix = keys.recordsOfPackage("install", org);
   let before: readonly string[] | null = null;
   while (true) {
     const selector: Deno.KvListSelector = before === null
       ? { prefix }
       : { prefix, end: keys.recordsOfPackage("install", org, ...before) };
-    const key = await firstKey(reading, selector, { reverse: true });
+    const key = await firstKey(kv, selector, { timeoutMs, reverse: true });
     if (key === null) return;
     const [ecosystem, name, id] = key.slice(2).map(String);
     yield { ecosystem, name, id };
     before = [ecosystem, name];
   }
-}
-
-async function firstKey(
-  { kv, timeoutMs }: Reading,
-  selector: Deno.KvListSelector,
-  { reverse = false }: { reverse?: boolean },
-): Promise<Deno.KvKey | null> {
-  return await guarded("list records", timeoutMs, async () => {
-    for await (const { key } of kv.list(selector, { limit: 1, reverse })) return key;
-    return null;
-  });
 }
 
 /** The index has normalised names only; the registry's own is in the record. */

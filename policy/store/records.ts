@@ -4,10 +4,11 @@ import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { CursorInvalid, StoreUnavailable } from "./errors.ts";
 import { type Entry, GroupCommit } from "./group_commit.ts";
 import { idMaker } from "./id_maker.ts";
-import type { RecordKind } from "./keys.ts";
+import { keys, type RecordKind } from "./keys.ts";
 import { LateEntries } from "./late_entries.ts";
+import { listOrgs } from "./leaps.ts";
 import { entryOf, storedRecord } from "./record_entry.ts";
-import { listPackageNames, listRecordedOrgs } from "./record_names.ts";
+import { listPackageNames } from "./record_names.ts";
 import { compileQuery } from "./record_query.ts";
 import { listComponents, listPackages, listUsers } from "./record_rows.ts";
 import { type Reading, scan } from "./record_scan.ts";
@@ -93,7 +94,7 @@ export function openRecords(kv: Deno.Kv, options: RecordsOptions): Records {
     packages: async (query, page) =>
       await listPackages(reading, compileQuery(query, schemes), page),
     names: (org) => listPackageNames(reading, org),
-    orgs: (kind) => listRecordedOrgs(reading, kind),
+    orgs: (kind) => listOrgs(kv, keys.recordsOfOrgs(kind), timeoutMs),
     components: async (query, page) =>
       await listComponents(reading, compileQuery(query, schemes), page),
     users: async (query, page) => await listUsers(reading, compileQuery(query, schemes), page),

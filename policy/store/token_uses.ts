@@ -2,6 +2,7 @@
 import { recent } from "../recent.ts";
 import { committed } from "./committed.ts";
 import { keys } from "./keys.ts";
+import { guarded } from "./timeout.ts";
 import type { Clock, StoredToken } from "./types.ts";
 
 /** A use within this time of the last one is not written down. */
@@ -31,12 +32,16 @@ export class TokenUses {
     this.#store({ org, id }, at).catch(() => {});
   }
 
-  /** RFC 3339 by id; absent: never used. Throws what KV throws. */
+  /** RFC 3339 by id; absent: never used. Throws StoreUnavailable. */
   async of(org: string, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const found = new Map<string, string>();
     for (let i = 0; i < ids.length; i += MANY) {
       const some = ids.slice(i, i + MANY);
-      const entries = await this.kv.getMany(some.map((id) => keys.tokenUse(org, id)));
+      const entries = await guarded(
+        "read when tokens were used",
+        this.options.timeoutMs,
+        () => this.kv.getMany<unknown[]>(some.map((id) => keys.tokenUse(org, id))),
+      );
       entries.forEach(({ value }, j) => {
         if (typeof value === "number") found.set(some[j], new Date(value).toISOString());
       });

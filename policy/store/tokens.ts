@@ -7,8 +7,9 @@ import { StoreUnavailable } from "./errors.ts";
 import { idMaker } from "./id_maker.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { keys } from "./keys.ts";
+import { listOrgs } from "./leaps.ts";
 import { hashSecret, isSameHash, newSecret } from "./secrets.ts";
-import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
+import { guarded, guardedList, STORE_TIMEOUT_MS } from "./timeout.ts";
 import { TokenUses } from "./token_uses.ts";
 import type { Clock, Page, StoredToken, Tokens } from "./types.ts";
 
@@ -183,12 +184,10 @@ export function openTokens(
 
     async list(org, { limit, cursor }) {
       const before = cursor === undefined ? undefined : decodeCursor(LIST, cursor, 1)[0];
-      return await guard("list tokens", async () => {
-        const page = await listTokens(kv, org, { limit, before });
-        const used = await uses.of(org, page.items.map(({ id }) => id));
-        const items = page.items.map((it) => ({ ...it, last_used: used.get(it.id) ?? null }));
-        return { ...page, items };
-      });
+      const page = await listTokens(kv, org, { limit, before, timeoutMs });
+      const used = await uses.of(org, page.items.map(({ id }) => id));
+      const items = page.items.map((it) => ({ ...it, last_used: used.get(it.id) ?? null }));
+      return { ...page, items };
     },
 
     async remove(org, id, { by }) {
@@ -211,27 +210,30 @@ export function openTokens(
       return true;
     },
 
-    orgs: () => guard("list orgs", () => listOrgs(kv)),
+    orgs: () => listOrgs(kv, keys.tokensOfOrgs(), timeoutMs),
   };
 }
 
+/** Each call of KV has its own time: of a long list there are many. */
 async function listTokens(
   kv: Deno.Kv,
   org: string,
-  { limit, before }: { limit: number; before?: string },
+  { limit, before, timeoutMs }: { limit: number; before?: string; timeoutMs: number },
 ): Promise<Page<StoredToken>> {
   const prefix = keys.tokensOfOrg(org);
   const selector = before === undefined
     ? { prefix }
     : { prefix, end: keys.tokenOfOrg(org, before) };
+  const options = { reverse: true, limit: limit + 1, batchSize: 500 };
   const found: { id: string; sha256: string }[] = [];
-  for await (const { key, value } of kv.list(selector, { reverse: true, limit: limit + 1 })) {
+  for await (const { key, value } of guardedList(kv, selector, options, timeoutMs)) {
     found.push({ id: String(key[2]), sha256: String(value) });
   }
   const page = found.slice(0, limit);
   const items: StoredToken[] = [];
   for (let i = 0; i < page.length; i += MANY) {
-    const entries = await kv.getMany(page.slice(i, i + MANY).map((it) => keys.token(it.sha256)));
+    const wanted = page.slice(i, i + MANY).map((it) => keys.token(it.sha256));
+    const entries = await guarded("list tokens", timeoutMs, () => kv.getMany<unknown[]>(wanted));
     for (const { value } of entries) {
       const token = readToken(value);
       if (token) items.push(token);
@@ -239,21 +241,6 @@ async function listTokens(
   }
   const last = found.length > limit ? page.at(-1) : undefined;
   return { items, cursor: last ? encodeCursor(LIST, [last.id]) : null };
-}
-
-/** Jumps from org to org instead of reading every token. */
-async function listOrgs(kv: Deno.Kv): Promise<string[]> {
-  const orgs: string[] = [];
-  const prefix = keys.tokensOfOrgs();
-  while (true) {
-    const last = orgs.at(-1);
-    // `true` sorts after every string, so this begins behind the last org's tokens.
-    const selector = last === undefined ? { prefix } : { prefix, start: [...prefix, last, true] };
-    let next: string | undefined;
-    for await (const { key } of kv.list(selector, { limit: 1 })) next = String(key[1]);
-    if (next === undefined) return orgs;
-    orgs.push(next);
-  }
 }
 
 /** What the audit log tells of a token. */

@@ -3,6 +3,7 @@ import { CursorInvalid, StoreUnavailable } from "../../../policy/store/errors.ts
 import { keys } from "../../../policy/store/keys.ts";
 import { ensureRootToken } from "../../../policy/store/root_token.ts";
 import { ANY_ORG, openTokens } from "../../../policy/store/tokens.ts";
+import { kvWith } from "./records_fixture.ts";
 
 const START = Date.parse("2026-11-01T00:00:00Z");
 
@@ -166,6 +167,34 @@ Deno.test("orgs with tokens are listed once each", () =>
       await tokens.create({ ...alice, org });
     }
     assert.deepEqual(await tokens.orgs(), ["acme", "acme-two", "zeta"]);
+  }));
+
+Deno.test("long lists are read from a database whose every answer takes its time", () =>
+  withKv(async ({ kv, now }) => {
+    const tokens = openTokens(kv, { now });
+    for (let i = 0; i < 150; i++) await tokens.create({ ...alice, user: `user${i}` });
+    for (let i = 0; i < 30; i++) await tokens.create({ ...alice, org: `org${i}` });
+    const wait = () => new Promise((resolve) => setTimeout(resolve, 20));
+    const far = kvWith(kv, {
+      async getMany(...given) {
+        await wait();
+        return await kv.getMany(...given);
+      },
+      list(...given) {
+        const entries = kv.list<never>(...given);
+        const next = entries.next.bind(entries);
+        let first: Promise<unknown> | undefined;
+        entries.next = async () => {
+          await (first ??= wait());
+          return await next();
+        };
+        return entries;
+      },
+    });
+    // Together they take longer than one of them may.
+    const there = openTokens(far, { now, timeoutMs: 400 });
+    assert.equal((await there.list("acme", { limit: 1_000 })).items.length, 150);
+    assert.equal((await there.orgs()).length, 31);
   }));
 
 Deno.test("what cannot be read as a token is none", () =>
