@@ -10,6 +10,8 @@ import type { Clock, Lifts } from "./types.ts";
 
 /** How long an advisory answer lifts. */
 const LIFETIME_MS = 60_000;
+/** What has longer to go was dated by a clock that was ahead; some seconds are between any two. */
+const MAX_LEFT_MS = 2 * LIFETIME_MS;
 /** How long a client's lifts are taken from memory: at every index and every file they are asked for. */
 const CACHE_MS = 1_000;
 const CACHED_CLIENTS = 5_000;
@@ -189,7 +191,8 @@ function nameOf(client: Client): string {
 
 function live(value: unknown, now: number): Stored {
   const parsed = v.safeParse(storedSchema, value);
-  return parsed.success ? parsed.output.filter((one) => one.expires > now) : [];
+  if (!parsed.success) return [];
+  return parsed.output.filter(({ expires }) => expires > now && expires <= now + MAX_LEFT_MS);
 }
 
 /** Whether an entry says something else than any fresh one: repeated answers must not add up. */

@@ -162,7 +162,9 @@ class KvRequests implements Requests {
     );
     return entries.map((entry, i) => {
       const parsed = v.safeParse(timesSchema, entry.value ?? []);
-      const recent = (parsed.success ? parsed.output : []).filter((time) => time > now - HOUR);
+      // What lies ahead is a clock that was set back; a little may be another machine's.
+      const isRecent = (time: number) => Math.abs(now - time) < HOUR;
+      const recent = (parsed.success ? parsed.output : []).filter(isRecent);
       if (recent.length < bounds[i].most) return { entry, recent };
       throw new TooManyRequests(
         `${recent.length} requests within an hour are enough`,

@@ -10,6 +10,8 @@ import { guarded, STORE_TIMEOUT_MS } from "./timeout.ts";
 import type { Clock } from "./types.ts";
 
 export const SESSION_MS = 12 * 3600_000;
+/** What has longer to go was dated by a clock that was ahead. */
+const MAX_LEFT_MS = SESSION_MS + 3600_000;
 /** An attempt to sign in may take this long. */
 export const ATTEMPT_MS = 10 * 60_000;
 /** The oldest of one person's sessions end where there are more. */
@@ -78,7 +80,7 @@ export function openSessions(
   const commit = async (atomic: Deno.AtomicOperation) =>
     (await committed("store a session", timeoutMs, () => atomic.commit())).ok;
 
-  /** Under whichever rules it was begun. */
+  /** Under whichever rules it was begun, and by whichever clock. */
   async function stored(sha256: string): Promise<v.InferOutput<typeof Stored> | null> {
     const parsed = v.safeParse(Stored, (await kv.get(keys.session(sha256))).value);
     return parsed.success && Date.parse(parsed.output.expires) > now() ? parsed.output : null;
@@ -87,6 +89,7 @@ export function openSessions(
   async function load(sha256: string): Promise<Session | null> {
     const found = await stored(sha256);
     if (found === null || found.rules !== rules) return null;
+    if (Date.parse(found.expires) > now() + MAX_LEFT_MS) return null;
     const { rules: _, ...session } = found;
     return session;
   }

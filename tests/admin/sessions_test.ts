@@ -34,6 +34,25 @@ Deno.test("a session ends after twelve hours, and when it is revoked", () =>
     assert.deepEqual([await status(first), await status(second)], [200, 401]);
   }));
 
+Deno.test("a session that a clock ahead has dated does not outlive twelve hours by that", () =>
+  inSignInWorld(async (world) => {
+    const { clock } = world.proxy;
+    clock.now += 30 * 24 * HOUR;
+    const browser = await world.signedIn("bob");
+    clock.now -= 30 * 24 * HOUR;
+    assert.match((await browser.ask("/admin/")).text, /Nobody is signed in/);
+    const again = await world.signedIn("bob");
+    clock.now -= 60_000;
+    assert.match((await again.ask("/admin/")).text, /bob@acme/);
+    const headers = { ...OURS, "x-csrf-token": await csrfOf(again) };
+    assert.equal(
+      (await again.ask("/admin/v1/sessions", { method: "DELETE", headers })).status,
+      204,
+    );
+    clock.now += 30 * 24 * HOUR;
+    assert.match((await browser.ask("/admin/")).text, /Nobody is signed in/);
+  }));
+
 Deno.test("an admin ends the sessions of others; nobody else does", () =>
   inSignInWorld(async (world) => {
     const [alice, bob] = [await world.signedIn("alice"), await world.signedIn("bob")];

@@ -4,7 +4,7 @@ import { keys } from "../../../policy/store/keys.ts";
 import { openLifts } from "../../../policy/store/lifts.ts";
 import type { Lifts } from "../../../policy/store/types.ts";
 import type { Release } from "../../../policy/types.ts";
-import { kvCommitting, kvWith, schemes, START } from "./records_fixture.ts";
+import { DAY, kvCommitting, kvWith, schemes, START } from "./records_fixture.ts";
 
 const CLIENT = { org: "acme", user: "alice", ip: "10.0.0.1" };
 
@@ -210,3 +210,13 @@ Deno.test("a client whose names no key can hold has no lifts", async () => {
     assert.equal(await lifts.find(client), null);
   });
 });
+
+Deno.test("what a clock ahead has dated is not lifted until that clock is caught up with", () =>
+  withLifts(async ({ lifts, kv, clock }) => {
+    await lifts.add(CLIENT, [{ name: "lodash", vulnerable: ["<4.17.12"] }]);
+    assert.notEqual(await lifts.find(CLIENT), null);
+    clock.now -= 30 * DAY;
+    assert.equal(await openLifts(kv, { schemes, now: () => clock.now }).find(CLIENT), null);
+    clock.now += 30 * DAY - 5_000;
+    assert.notEqual(await openLifts(kv, { schemes, now: () => clock.now }).find(CLIENT), null);
+  }));

@@ -77,6 +77,17 @@ Deno.test("a name in an address neither stands for nor learns of what its owner 
     assert.deepEqual([again.created, again.request.id], [false, stranger.request.id]);
   }));
 
+Deno.test("what was asked by a clock ahead keeps nobody from asking once it is set right", () =>
+  inStores(async ({ requests, clock }) => {
+    clock.now += 30 * DAY;
+    for (let i = 0; i < MAX_PER_USER; i++) {
+      await requests.ask(wish({ purl: `pkg:npm/a${i}@1.0.0` }));
+    }
+    await assert.rejects(requests.ask(wish()), TooManyRequests);
+    clock.now -= 30 * DAY;
+    assert.equal((await requests.ask(wish())).created, true);
+  }));
+
 Deno.test("two that ask at once make one request", () =>
   inStores(async ({ requests, other }) => {
     const stores = [requests, other().requests, other().requests];
