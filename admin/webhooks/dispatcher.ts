@@ -9,7 +9,7 @@ import type { Policy, Webhook } from "../../policy/types.ts";
 import { webhookId } from "../../policy/webhooks.ts";
 import { post, type Receipt } from "./client.ts";
 import { bodyOf } from "./formats.ts";
-import { GIVE_UP_MS, isHopeless, retryDelay } from "./retry.ts";
+import { GIVE_UP_MS, isHopeless, isPutOff, retryDelay } from "./retry.ts";
 import { signedHeaders } from "./signature.ts";
 
 /** So that a burst is one message. */
@@ -162,7 +162,7 @@ export class Dispatcher {
         this.#removed(place, batch.news.length);
         continue;
       }
-      if (batch.retryAt > now()) return batch.retryAt;
+      if (isPutOff(batch.retryAt, now())) return batch.retryAt;
       await this.#send(batch, webhook, signal);
     }
     return now();

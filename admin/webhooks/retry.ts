@@ -7,6 +7,8 @@ const HOUR = 60 * MINUTE;
 const DELAYS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR] as const;
 /** However long a receiver wants to be left alone. */
 const MAX_RETRY_AFTER = HOUR;
+/** Nothing is put off for longer: what is was dated by a clock that was ahead. */
+const LONGEST_DELAY = 2 * HOUR;
 /** News this old is given up, once it was tried for a while. */
 export const GIVE_UP_MS = 24 * HOUR;
 /** Also when the proxy itself was asleep for a day. */
@@ -25,6 +27,11 @@ export function retryDelay(
   const delay = DELAYS[Math.min(failures, DELAYS.length) - 1] ?? DELAYS[0];
   const jittered = Math.round(delay * (0.8 + 0.4 * random));
   return Math.max(jittered, Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER));
+}
+
+/** Whether a message waits for its time; both are Unix ms. */
+export function isPutOff(retryAt: number, now: number): boolean {
+  return retryAt > now && retryAt <= now + LONGEST_DELAY;
 }
 
 /** Whether a message is given up after another failure; times are Unix ms. */

@@ -288,6 +288,17 @@ Deno.test("after days of standstill, what is a day old is tried all the same", (
     assert.deepEqual(await left(), []);
   }));
 
+Deno.test("what failed while the clock was ahead is tried again once it is set right", () =>
+  withReceiver(status(500), async ({ receiver, instance, happen, clock, left }) => {
+    await happen("news");
+    clock.now += 24 * HOUR;
+    await instance().run();
+    clock.now -= 24 * HOUR;
+    await instance().run();
+    assert.deepEqual(told(receiver), [["news"], ["news"]]);
+    assert.deepEqual(await left(), []);
+  }));
+
 Deno.test("a webhook that was taken out of the policy is told nothing more", () =>
   withReceiver(status(500), async ({ receiver, instance, happen, hooks, clock, lines, left }) => {
     await happen("news");
