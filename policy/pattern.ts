@@ -62,10 +62,12 @@ function schemeOfType(type: string, schemes: VersionSchemes): VersionScheme {
 }
 
 /**
- * The name's own rules apply with letters in the place of each `*`: letters that
- * do not end as they begin, or a name's own could be taken for part of them.
+ * A name that may hold `*` as the ecosystem spells names, `foo-*` for PyPI's
+ * `Foo_*`; null: no package can be called so. Its own rules apply with letters
+ * in the place of each `*`: letters that do not end as they begin, or a name's
+ * own could be taken for part of them.
  */
-function normalizePattern(name: string, scheme: VersionScheme): string | null {
+export function normalizePattern(name: string, scheme: VersionScheme): string | null {
   if (!name.includes("*")) return scheme.normalizeName(name);
   let stand = "zqq";
   while (name.toLowerCase().includes(stand)) stand += "q";

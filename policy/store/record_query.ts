@@ -1,4 +1,4 @@
-import { globMatcher } from "../pattern.ts";
+import { globMatcher, normalizePattern } from "../pattern.ts";
 import type { VersionScheme, VersionSchemes } from "../types.ts";
 import type { Facts } from "./record_entry.ts";
 import type { RecordQuery } from "./types.ts";
@@ -52,19 +52,12 @@ function nameTest(query: RecordQuery, schemes: VersionSchemes): (facts: Facts) =
   return byEcosystem((ecosystem) => {
     const scheme = schemes.get(ecosystem);
     if (wanted.includes("*")) {
-      return globMatcher(scheme ? normalizePattern(wanted, scheme) : wanted);
+      const pattern = scheme === undefined ? null : normalizePattern(wanted, scheme);
+      return globMatcher(pattern ?? wanted);
     }
     const name = scheme === undefined ? wanted : scheme.normalizeName(wanted);
     return (candidate) => candidate === name;
   }, (facts) => facts.name);
-}
-
-/** Spells a pattern as the ecosystem spells names: `Foo_*` as `foo-*`. */
-function normalizePattern(pattern: string, scheme: VersionScheme): string {
-  let letters = "zq";
-  while (pattern.toLowerCase().includes(letters)) letters += "q";
-  const name = scheme.normalizeName(pattern.replaceAll("*", letters));
-  return name === null ? pattern : name.replaceAll(letters, "*");
 }
 
 function versionTest(query: RecordQuery, schemes: VersionSchemes): (facts: Facts) => boolean {
