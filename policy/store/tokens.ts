@@ -191,23 +191,23 @@ export function openTokens(
     },
 
     async remove(org, id, { by }) {
-      const byId = keys.tokenOfOrg(org, id);
-      const sha256 = await guard("remove a token", async () => {
-        const { value, versionstamp } = await kv.get(byId);
-        if (typeof value !== "string") return null;
-        const token = readToken((await kv.get(keys.token(value))).value);
-        // Checked, so that of two who remove it at once one alone is told to have done so.
-        const atomic = kv.atomic().check({ key: byId, versionstamp })
-          .delete(byId).delete(keys.token(value)).delete(keys.tokenUse(org, id));
-        const before = token === null ? null : told(token);
-        journal.audit(atomic, { org, by, action: "token.removed", target: id, before });
-        const { ok } = await committed("remove a token", timeoutMs, () => atomic.commit());
-        return ok ? value : null;
-      });
-      if (sha256 === null) return false;
-      cache.delete(sha256);
-      good.delete(sha256);
-      return true;
+      const what = "remove a token";
+      const entry = await guard(what, () => kv.get<unknown>(keys.tokenOfOrg(org, id)));
+      const sha256 = entry.value;
+      if (typeof sha256 !== "string") return false;
+      const token = readToken((await guard(what, () => kv.get(keys.token(sha256)))).value);
+      // Checked, so that of two who remove it at once one alone is told to have done so.
+      const atomic = kv.atomic().check(entry)
+        .delete(entry.key).delete(keys.token(sha256)).delete(keys.tokenUse(org, id));
+      const before = token === null ? null : told(token);
+      journal.audit(atomic, { org, by, action: "token.removed", target: id, before });
+      try {
+        return (await committed(what, timeoutMs, () => atomic.commit())).ok;
+      } finally {
+        // Also where that failed: it may have taken effect all the same.
+        cache.delete(sha256);
+        good.delete(sha256);
+      }
     },
 
     orgs: () => listOrgs(kv, keys.tokensOfOrgs(), timeoutMs),

@@ -3,7 +3,7 @@ import { CursorInvalid, StoreUnavailable } from "../../../policy/store/errors.ts
 import { keys } from "../../../policy/store/keys.ts";
 import { ensureRootToken } from "../../../policy/store/root_token.ts";
 import { ANY_ORG, openTokens } from "../../../policy/store/tokens.ts";
-import { kvWith } from "./records_fixture.ts";
+import { kvCommitting, kvWith } from "./records_fixture.ts";
 
 const START = Date.parse("2026-11-01T00:00:00Z");
 
@@ -82,6 +82,26 @@ Deno.test("removal counts at once here, and within 5 s in another process", () =
     assert.equal(await here.remove("acme", token.id, { by: "root" }), false);
     clock.now += 5_000;
     assert.equal(await elsewhere.find(secret), null);
+  }));
+
+Deno.test("a token whose removal took effect without saying so is not recalled", () =>
+  withKv(async ({ kv, now }) => {
+    let removing = false;
+    const tokens = openTokens(
+      kvCommitting(kv, async (commit) => {
+        const result = await commit();
+        if (removing) throw new TypeError("the connection broke before the answer came");
+        return result;
+      }),
+      { now },
+    );
+    const { token, secret } = await tokens.create(alice);
+    await tokens.find(secret);
+    assert.deepEqual(tokens.recall(secret), token);
+    removing = true;
+    await assert.rejects(tokens.remove("acme", token.id, { by: "root" }), StoreUnavailable);
+    assert.equal(tokens.recall(secret), null);
+    assert.equal(await tokens.find(secret), null);
   }));
 
 Deno.test("a look-up under way while the token is removed is not remembered", () =>
