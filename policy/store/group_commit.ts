@@ -22,6 +22,7 @@ export interface GroupCommitOptions {
 
 interface Waiting {
   readonly entry: Entry;
+  readonly again: boolean;
   readonly since: number;
   resolve(): void;
   reject(reason: unknown): void;
@@ -45,14 +46,17 @@ export class GroupCommit {
 
   constructor(readonly kv: Deno.Kv, readonly options: GroupCommitOptions) {}
 
-  /** Resolves when the entry is durable. Throws StoreUnavailable. */
-  add(entry: Entry): Promise<void> {
+  /**
+   * Resolves when the entry is durable. Throws StoreUnavailable.
+   * @param again whether it goes to `addAlone` then
+   */
+  add(entry: Entry, { again = false } = {}): Promise<void> {
     if (this.#queue.length >= MAX_WAITING) {
       const message = `Cannot store a record: ${MAX_WAITING} are waiting already`;
       return Promise.reject(new StoreUnavailable(message));
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#queue.push({ entry, since: performance.now(), resolve, reject });
+    this.#queue.push({ entry, again, since: performance.now(), resolve, reject });
     if (!this.#draining) {
       this.#draining = true;
       // Not at once: what comes in the same turn of the event loop shares the first atomic.
@@ -85,8 +89,10 @@ export class GroupCommit {
       return !late;
     });
     if (patient.length === 0) return;
+    // What fails may still take effect late, but not once its first entry is there by itself.
+    const order = patient.toSorted((a, b) => Number(b.again) - Number(a.again));
     try {
-      await this.#commit(patient.map((one) => one.entry));
+      await this.#commit(order.map((one) => one.entry));
       for (const one of patient) one.resolve();
     } catch (error) {
       for (const one of patient) one.reject(error);

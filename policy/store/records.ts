@@ -57,7 +57,7 @@ export function openRecords(kv: Deno.Kv, options: RecordsOptions): Records {
     if (late.state.waiting > 0) late.keep(entry);
     else {
       try {
-        await commits.add(entry);
+        await commits.add(entry, { again: true });
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
         late.keep(entry);

@@ -101,6 +101,31 @@ Deno.test("a commit whose answer was lost is not counted twice", async () => {
   });
 });
 
+Deno.test("a commit that takes effect after its records were stored one by one counts none twice", async () => {
+  const gate = Promise.withResolvers<void>();
+  const late = Promise.withResolvers<void>();
+  let commits = 0;
+  await withRecords(async ({ records }) => {
+    const given = records.add("install", input("npm:given-up@1.0.0"));
+    const kept = records.addOrKeep("install", input("npm:kept@1.0.0"));
+    await Promise.all([assert.rejects(given, StoreUnavailable), kept]);
+    assert.equal(await records.flush(), true);
+    gate.resolve();
+    await late.promise;
+    const stored = await collect(records.all("install", { org: "acme" }));
+    assert.deepEqual(stored.map((record) => record.package), ["kept"]);
+    assert.equal((await records.stats("acme", {})).installs, 1);
+  }, {
+    timeoutMs: 300,
+    wrap: (kv) =>
+      kvCommitting(kv, async (commit) => {
+        if (commits++ > 0) return await commit();
+        await gate.promise;
+        return await commit().finally(late.resolve);
+      }),
+  });
+});
+
 Deno.test("a commit that failed once is repeated", async () => {
   let attempts = 0;
   await withRecords(async ({ records }) => {
