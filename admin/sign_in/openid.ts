@@ -13,7 +13,11 @@ const SKEW_S = 60;
 const claimsSchema = v.looseObject({
   email: v.optional(v.string()),
   email_verified: v.optional(v.union([v.boolean(), v.string()])),
-  groups: v.optional(v.array(v.string())),
+  // Who is in one group alone is given it as a text by some (AD FS).
+  groups: v.optional(v.union([
+    v.array(v.string()),
+    v.pipe(v.string(), v.transform((group) => [group])),
+  ])),
 });
 
 type Claims = v.InferOutput<typeof claimsSchema>;

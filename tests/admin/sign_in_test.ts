@@ -91,6 +91,16 @@ Deno.test("roles come from addresses, domains and groups, the most of them", () 
     assert.deepEqual(await can("root"), [200, 200, 200, 201, 200]);
   }));
 
+Deno.test("a provider may give the only group of somebody as a text", () =>
+  inSignInWorld(async ({ signedIn, provider }) => {
+    const may = async (groups: string) => {
+      provider.accounts.set("carol", { email: "carol@evil.example", email_verified: true, groups });
+      return (await (await signedIn("carol")).ask("/admin/v1/orgs/other/installs")).status;
+    };
+    assert.equal(await may("platform"), 200);
+    assert.equal(await may("platform,all"), 303);
+  }));
+
 Deno.test("what a session changes is audited under its person's address", () =>
   inSignInWorld(async ({ signedIn, proxy }) => {
     const browser = await signedIn("alice");
