@@ -193,7 +193,7 @@ class KvPolicies implements Policies {
     });
     const head = await this.#documents.write(
       org,
-      { ...this.#stamp(stored, change), json: null },
+      { ...await this.#stamp(org, change), json: null },
       stored.versionstamp,
       (atomic) => lines(demand(atomic)),
     );
@@ -301,7 +301,7 @@ class KvPolicies implements Policies {
       ) {
         return await this.#goBack(org, change, { stored, demand, current });
       }
-      const stamp = { ...this.#stamp(stored, change), copyOf };
+      const stamp = { ...await this.#stamp(org, change), copyOf };
       // Compiled first, so that nothing is stored that cannot be used.
       const policy = this.#compile(document, org, stamp.revision);
       const lines = policyLines(this.#journal, org, change, {
@@ -355,12 +355,11 @@ class KvPolicies implements Policies {
   }
 
   /** Revisions sort by time, also where the clock of another machine runs ahead of ours. */
-  #stamp({ head }: StoredHead, { by }: Change): { revision: string; at: string; by: string } {
+  async #stamp(org: string, { by }: Change): Promise<Pick<PolicyHead, "revision" | "at" | "by">> {
+    const newest = await this.#documents.newest(org);
     const at = this.#now();
     let revision = this.#ulid(at);
-    if (head !== null && head !== "unreadable" && revision <= head.revision) {
-      revision = this.#ulid(decodeTime(head.revision) + 1);
-    }
+    if (newest !== null && revision <= newest) revision = this.#ulid(decodeTime(newest) + 1);
     return { revision, at: new Date(at).toISOString(), by };
   }
 

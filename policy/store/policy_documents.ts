@@ -164,6 +164,14 @@ export class PolicyDocuments {
     return readHead(entry.value);
   }
 
+  /** An org's newest revision, that of a policy it has no longer included; null: it never had one. Throws StoreUnavailable. */
+  async newest(org: string): Promise<string | null> {
+    const selector = { prefix: keys.policyRevisions(org) };
+    const options = { reverse: true, limit: 1 };
+    const [newest] = await this.#list(selector, options, ({ key }) => String(key[2]));
+    return newest ?? null;
+  }
+
   /** Heads of an org's revisions, newest first. Throws PolicyUnreadable, StoreUnavailable. */
   revisions(org: string, limit: number, before?: string): Promise<PolicyHead[]> {
     const prefix = keys.policyRevisions(org);

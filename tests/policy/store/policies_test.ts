@@ -264,6 +264,18 @@ Deno.test("revisions sort by time even where another machine's clock runs ahead"
     assert.equal(await ageOf(world.policies, "acme", world.now), 2);
   }));
 
+Deno.test("history ends with the policy that there is, also after one that a clock ahead has removed", () =>
+  withPolicies(async (world) => {
+    await world.policies.replace("acme", {}, { by: "first" });
+    world.now += 30_000;
+    await world.other().remove("acme", { by: "ahead" });
+    world.now -= 30_000;
+    await world.policies.replace("acme", {}, { by: "behind" });
+    const { items } = await world.policies.history("acme", { limit: 10 });
+    assert.deepEqual(items.map((item) => item.by), ["behind", "ahead", "first"]);
+    assert.equal((await world.policies.read("acme"))?.revision, items[0].revision);
+  }));
+
 Deno.test("keys with JavaScript's own names reach neither the store nor the prototype", () =>
   withPolicies(async ({ policies, kv }) => {
     const document = JSON.parse('{"__proto__":{"mode":"audit"},"constructor":{}}');
