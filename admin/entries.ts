@@ -131,15 +131,20 @@ async function listEntries(
   );
 }
 
-/** Behind the entry that ended the last page, wherever it is now; behind its old place if it is gone. */
+/**
+ * Behind the entry that ended the last page, wherever it is now: of several that
+ * are the same, behind the nearest. Behind its old place if it is gone.
+ */
 function positionAfter(list: List, all: readonly Entry[], cursor: string): number {
   const [id, place] = decodeCursor(list.name, cursor, 2);
-  const position = Number(place);
-  const there = all[position];
-  if (there !== undefined && entryId(there) === id) return position + 1;
-  const moved = all.findLastIndex((entry) => entryId(entry) === id);
-  if (moved >= 0) return moved + 1;
-  return Number.isSafeInteger(position) ? Math.max(0, position) : 0;
+  const position = Number.isSafeInteger(Number(place)) ? Math.max(0, Number(place)) : 0;
+  const isIt = (entry: Entry | undefined) => entry !== undefined && entryId(entry) === id;
+  if (isIt(all[position])) return position + 1;
+  const after = all.findIndex((entry, at) => at > position && isIt(entry));
+  const before = all.findLastIndex((entry, at) => at < position && isIt(entry));
+  if (after < 0 && before < 0) return position;
+  const isAfter = before < 0 || (after >= 0 && after - position <= position - before);
+  return (isAfter ? after : before) + 1;
 }
 
 async function addEntry(list: List, context: Context): Promise<Response> {

@@ -73,6 +73,27 @@ Deno.test("pages go on behind their last entry though earlier ones are removed, 
     assert.equal(foreign.status, 400);
   }));
 
+Deno.test("pages leave none out that lies between two that are the same", () =>
+  inWorld(async ({ call }) => {
+    const path = `${ORG}/block`;
+    const put = async (...names: string[]) => {
+      const entries = names.map((name) => ({ purl: `pkg:npm/${name}` }));
+      await call("PUT", `${ORG}/policy`, { body: { rules: { block: { entries } } } });
+    };
+    await put("a", "b", "a", "c");
+    const { body } = await call("GET", `${path}?limit=1`);
+    for (const before of [[], ["x"], ["x", "y", "z"]]) {
+      await put(...before, "a", "b", "a", "c");
+      const { items } = await call("GET", `${path}?cursor=${body.cursor}`);
+      assert.deepEqual(items.map(({ purl }) => purl), ["pkg:npm/b", "pkg:npm/a", "pkg:npm/c"]);
+    }
+    await put("b", "a", "c");
+    const third = await call("GET", `${path}?limit=2`);
+    await put("a", "c", "d", "d", "a");
+    const { items } = await call("GET", `${path}?cursor=${third.body.cursor}`);
+    assert.equal(items[0].purl, "pkg:npm/c");
+  }));
+
 Deno.test("entries added at once are all kept", () =>
   inWorld(async ({ call }) => {
     const bodies = Array.from({ length: 10 }, (_, i) => ({ purl: `pkg:npm/p${i}` }));
