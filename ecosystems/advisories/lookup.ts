@@ -17,19 +17,16 @@ import {
 import { type AskedPackage, Asking } from "./asking.ts";
 import { AdvisoriesUnavailable, type OsvClient } from "./client.ts";
 import { Imports } from "./imports.ts";
+import { LastAnswer, STALE_MS } from "./last_answer.ts";
 
 /** From this age an answer is asked for again, beside the request that uses it. */
 const REFRESH_MS = 15 * 60_000;
 /** From this age a request waits for the newer one. */
 const FRESH_MS = 60 * 60_000;
-/** How long an answer is used while the database fails. */
-const STALE_MS = 24 * 3600_000;
 /** How long a failing database is left alone. */
 const RETRY_MS = 30_000;
 /** From then on a request waits for a failing database once more. */
 const FAILED_MS = 60_000;
-/** How often KV learns that the database answers. */
-const NOTE_MS = 60_000;
 /** How long clients do not wait for a database that has never answered and kept one waiting. */
 const IMPATIENT_MS = 10_000;
 /** What KV alone may take. */
@@ -59,9 +56,12 @@ interface Package extends AskedPackage {
 
 type Failure = "unreachable" | "unreadable";
 
+/** A package's last answer; undefined: KV cannot say, and may hold one. */
+type Before = AdvisoryAnswer | null | undefined;
+
 /** A package's last answer, and the one that OSV is asked for. */
 interface Asked {
-  readonly before: AdvisoryAnswer | null;
+  readonly before: Before;
   /** "fresh": the last answer will do; "resting": the database failed a moment ago. */
   readonly newer: Promise<AdvisoryAnswer> | "fresh" | "resting";
 }
@@ -94,9 +94,7 @@ export class Advisories implements AdvisorySource {
   readonly #flights = new Map<string, Promise<void>>();
   readonly #ahead = new LRUCache<string, Ahead>({ max: MAX_AHEAD, ttl: AHEAD_MS });
   readonly #imports: Imports;
-  /** Unix ms of the database's last answer; null: never; undefined: KV has not been asked. */
-  #last: number | null | undefined;
-  #notedAt = -Infinity;
+  readonly #last: LastAnswer;
   /** Unix ms. */
   #failedAt = -Infinity;
   /** Unix ms: when it kept a client waiting, and had never answered. */
@@ -106,6 +104,7 @@ export class Advisories implements AdvisorySource {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#imports = new Imports(parts.store, parts.now);
+    this.#last = new LastAnswer(parts.store);
     this.#ecosystems = new Map(parts.ecosystems.map((ecosystem) => [ecosystem.id, ecosystem]));
     this.#asking = parts.client === null ? null : new Asking(parts.client, parts.now);
   }
@@ -154,7 +153,7 @@ export class Advisories implements AdvisorySource {
     const patient = !isWithin(this.#neverAt, now(), IMPATIENT_MS);
     await atMost(patient ? WAIT_MS : BRIEFLY_MS, flight);
     const late = this.#flights.has(one.key);
-    if (late && this.#last === null) this.#neverAt = now();
+    if (late && this.#last.at === null) this.#neverAt = now();
     return this.#held.get(one.key)?.facts ?? this.#unknown();
   }
 
@@ -184,7 +183,7 @@ export class Advisories implements AdvisorySource {
   }
 
   status(): AdvisoryStatus {
-    const last = this.#last ?? null;
+    const last = this.#last.at ?? null;
     return {
       source: this.#asking === null ? "import" : "osv",
       state: this.#asking === null || (last !== null && !this.#failing)
@@ -235,7 +234,7 @@ export class Advisories implements AdvisorySource {
     const asking = this.#asking;
     if (asking === null) return await this.#fallBack(one, { answer: null, failure: "unreachable" });
     const { before, newer } = await this.#askedAhead(asking, one);
-    if (newer === "fresh") return this.#hold(one, { answer: before });
+    if (newer === "fresh") return this.#hold(one, { answer: before ?? null });
     if (newer === "resting") {
       return await this.#fallBack(one, { answer: before, failure: "unreachable" });
     }
@@ -252,12 +251,13 @@ export class Advisories implements AdvisorySource {
   /** Without an answer of the database, on what was imported. */
   async #fallBack(
     one: Package,
-    { answer, failure }: { answer: AdvisoryAnswer | null; failure: Failure },
+    { answer, failure }: { answer: Before; failure: Failure },
   ): Promise<void> {
     const bulk = await this.#imports.find(one);
-    if (bulk !== undefined || answer !== null) return this.#hold(one, { answer, failure, bulk });
+    const isSaid = answer === undefined ? Boolean(bulk) : answer !== null || bulk !== undefined;
+    if (isSaid) return this.#hold(one, { answer: answer ?? null, failure, bulk });
     const before = this.#held.get(one.key);
-    if (before === undefined) return this.#hold(one, { answer, failure: "unreadable" });
+    if (before === undefined) return this.#hold(one, { answer: null, failure: "unreadable" });
     // While KV fails, what it said before goes on.
     const now = this.#parts.now();
     const times = { since: now, refreshAt: now + RETRY_MS, until: now + FAILED_MS };
@@ -274,14 +274,15 @@ export class Advisories implements AdvisorySource {
 
   async #ask(asking: Asking, one: Package): Promise<Asked> {
     const { store, now } = this.#parts;
-    const before = this.#held.get(one.key)?.answer ??
-      await orNull(store.read(one.ecosystem, one.name));
-    if (this.#last === undefined) this.#last = await orNull(store.lastAnswer());
-    if (before !== null && isWithin(before.at, now(), REFRESH_MS)) {
+    const [before] = await Promise.all([
+      this.#held.get(one.key)?.answer ?? store.read(one.ecosystem, one.name).catch(() => undefined),
+      this.#last.read(),
+    ]);
+    if (before && isWithin(before.at, now(), REFRESH_MS)) {
       return { before, newer: "fresh" };
     }
     if (this.#rests()) return { before, newer: "resting" };
-    const newer = asking.newer(one, before);
+    const newer = asking.newer(one, before ?? null);
     newer.catch(() => {}); // it may be that nobody waits for it
     return { before, newer };
   }
@@ -310,7 +311,7 @@ export class Advisories implements AdvisorySource {
     const fresh = failure === undefined && answer !== null;
     this.#held.set(one.key, {
       answer,
-      facts: factsOf({ state, list, asOf }, this.#last ?? null),
+      facts: factsOf({ state, list, asOf }, this.#last.at ?? null),
       since: now,
       refreshAt: fresh ? answer.at + REFRESH_MS : now + RETRY_MS,
       until: fresh ? answer.at + FRESH_MS : now + FAILED_MS,
@@ -335,20 +336,15 @@ export class Advisories implements AdvisorySource {
 
   /** What is known of a package of which nothing is known. */
   #unknown(): Facts {
-    const last = this.#last ?? null;
-    const isRecent = last !== null && isWithin(last, this.#parts.now(), STALE_MS);
-    const state = last === null ? "never" : isRecent ? "late" : "silent";
-    return factsOf({ state, list: [], asOf: null }, last);
+    const state = this.#last.stateAt(this.#parts.now());
+    return factsOf({ state, list: [], asOf: null }, this.#last.at ?? null);
   }
 
   async #answered(at: number): Promise<void> {
-    this.#last = at;
     this.#failedAt = this.#neverAt = -Infinity;
     if (this.#failing) this.#parts.log({ event: "advisories", state: "ok" });
     this.#failing = false;
-    if (isWithin(this.#notedAt, at, NOTE_MS)) return;
-    this.#notedAt = at;
-    await orNull(this.#parts.store.noteAnswer(at));
+    await this.#last.note(at);
   }
 
   #failed(error: unknown): Failure {
@@ -356,7 +352,7 @@ export class Advisories implements AdvisorySource {
     // What it has of one package alone keeps nobody from asking for the others.
     if (unreachable && !error.ofOne) this.#failedAt = this.#parts.now();
     if (!this.#failing || !unreachable) {
-      const state = this.#last === null ? "never" : "failing";
+      const state = this.#last.at === null ? "never" : "failing";
       this.#parts.log({ event: "advisories", state, error: String(error), note: NOTE[state] });
     }
     this.#failing = true;
