@@ -102,7 +102,7 @@ export function compileEntry(
   if (scheme === undefined) throw new RangeError(`Cannot compare versions of ${pattern.ecosystem}`);
   const { version } = pattern;
   if (version !== null) {
-    const only = scheme.isCanonical(version) ? version : null;
+    const only = scheme.keyOf(version);
     return { pattern, includes: exactTest(version, scheme), only, isRange: false };
   }
   const range = (entry.versions ?? "*").trim();

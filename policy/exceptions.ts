@@ -1,11 +1,12 @@
 import * as v from "valibot";
 import { parseInstant } from "./duration.ts";
 import { compileEntry } from "./entry.ts";
-import { PatternIndex, type VersionTest } from "./pattern.ts";
+import { PatternIndex } from "./pattern.ts";
 import type { PolicyDocument } from "./schema.ts";
 import type { Fault } from "./store/errors.ts";
 import { pointerOf } from "./tree.ts";
 import type { Release, VersionSchemes } from "./types.ts";
+import { type VersionLine, VersionLines } from "./version_lines.ts";
 
 /** The exceptions of a policy, ready to be asked. */
 export interface Exceptions {
@@ -16,9 +17,8 @@ export interface Exceptions {
   finder(now: number): (rule: string, release: Release) => number | null | undefined;
 }
 
-interface Line {
+interface Line extends VersionLine {
   readonly rules: readonly string[];
-  readonly includes: VersionTest;
   /** It holds before this instant. */
   readonly end: number;
 }
@@ -49,24 +49,30 @@ export function compileExceptions(
 ): Exceptions {
   const index = new PatternIndex<Line>(schemes);
   for (const exception of exceptions) {
-    const { pattern, includes } = compileEntry(exception, schemes);
+    const { pattern, ...line } = compileEntry(exception, schemes);
     const end = exception.until === undefined ? Infinity : parseInstant(exception.until);
-    index.add(pattern, { rules: exception.rules, includes, end });
+    index.add(pattern, { ...line, rules: exception.rules, end });
   }
   return {
     finder(now) {
       const find = index.finder();
       let asked: readonly Line[] = [];
+      let living: VersionLines<Line> | null = null;
       /** Of a package, the lines in force for each of its versions: several rules ask for them. */
       let held = new Map<string, readonly Line[]>();
       return (rule, release) => {
         const { version } = release;
         const lines = find(release);
         if (lines.length === 0) return undefined;
-        if (lines !== asked) [asked, held] = [lines, new Map()];
+        const scheme = schemes.get(release.ecosystem);
+        if (scheme === undefined) return undefined;
+        if (living === null || lines !== asked) {
+          [asked, held] = [lines, new Map()];
+          living = new VersionLines(lines.filter(({ end }) => end > now), scheme);
+        }
         let holding = held.get(version);
         if (holding === undefined) {
-          holding = lines.filter((line) => line.end > now && line.includes(version));
+          holding = living.findAll(version);
           held.set(version, holding);
         }
         let end = -Infinity;

@@ -208,6 +208,11 @@ export interface VersionScheme {
   exact(version: string): string;
   /** Of texts that this is true for, no two mean the same version, so that they need not be parsed to be told apart. */
   isCanonical(version: string): boolean;
+  /**
+   * Equal for two texts where `exact` of one holds the other, so that lines for
+   * single versions can be looked up; texts of others may share it.
+   */
+  keyOf(version: string): string;
   /** The release line within which evidence is compared (`1` of `1.14.0`); the version itself if it does not parse. */
   major(version: string): string;
   isPrerelease(version: string): boolean;

@@ -4,21 +4,21 @@ import type { Release, VersionScheme } from "./types.ts";
 /** A line of a list, for some versions of one package. */
 export interface VersionLine {
   readonly includes: VersionTest;
-  /** The one version it is for, where its text is canonical; else null. */
+  /** `VersionScheme.keyOf` the one version it names; null: it has a range. */
   readonly only: string | null;
   /** Whether it is for some versions, and not for a single one or for all. */
   readonly isRange: boolean;
 }
 
 /**
- * Finds the first line for a version. An index of thousands of versions meets a
- * list of hundreds for its package: lines for one version are looked up.
+ * Finds the lines for a version. An index of thousands of versions meets a list
+ * of thousands for its package: lines for one version are looked up.
  */
 export class VersionLines<T extends VersionLine> {
   readonly #lines: readonly T[];
   readonly #scheme: VersionScheme;
-  /** Positions of the first line for a version. */
-  readonly #only = new Map<string, number>();
+  /** Positions of lines for one version, by its key. */
+  readonly #only = new Map<string, number[]>();
   /** Positions of all other lines. */
   readonly #others: number[] = [];
   /** Positions found, of versions that lines had to be asked about: each is one of several files. */
@@ -28,9 +28,16 @@ export class VersionLines<T extends VersionLine> {
     this.#lines = lines;
     this.#scheme = scheme;
     for (const [position, { only }] of lines.entries()) {
-      if (only === null) this.#others.push(position);
-      else if (!this.#only.has(only)) this.#only.set(only, position);
+      const known = only === null ? this.#others : this.#only.get(only);
+      if (known) known.push(position);
+      else if (only !== null) this.#only.set(only, [position]);
     }
+  }
+
+  /** Those for one version first. */
+  findAll(version: string): readonly T[] {
+    return [...this.#named(version), ...this.#others].map((position) => this.#lines[position])
+      .filter((line) => line.includes(version));
   }
 
   /** Throws RangeError for a version that cannot be read, where it may be in a range of the list. */
@@ -46,19 +53,20 @@ export class VersionLines<T extends VersionLine> {
   /** -1: there is none. Throws RangeError. */
   #positionOf(version: string): number {
     const lines = this.#lines;
-    if (!this.#scheme.isCanonical(version)) {
-      const position = lines.findIndex((line) => line.includes(version));
-      if (position < 0 && !this.#scheme.reads(version) && lines.some(({ isRange }) => isRange)) {
-        throw new RangeError(`Cannot read ${JSON.stringify(version.slice(0, 100))} as a version`);
-      }
-      return position;
-    }
-    const only = this.#only.get(version) ?? -1;
+    const holds = (position: number) => lines[position].includes(version);
+    const only = this.#named(version).find(holds) ?? -1;
     for (const position of this.#others) {
       if (only >= 0 && position > only) break;
-      if (lines[position].includes(version)) return position;
+      if (holds(position)) return position;
     }
-    return only;
+    if (only >= 0 || this.#scheme.isCanonical(version) || this.#scheme.reads(version)) return only;
+    if (!this.#others.some((position) => lines[position].isRange)) return only;
+    throw new RangeError(`Cannot read ${JSON.stringify(version.slice(0, 100))} as a version`);
+  }
+
+  /** Positions of the lines for one version that may be this one. */
+  #named(version: string): readonly number[] {
+    return this.#only.size === 0 ? [] : this.#only.get(this.#scheme.keyOf(version)) ?? [];
   }
 }
 

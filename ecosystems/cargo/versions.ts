@@ -55,6 +55,8 @@ export const cargoVersions: VersionScheme = {
 
   isCanonical: (version) => plainVersion(version) !== null,
 
+  keyOf: (version) => version.split("+", 1)[0],
+
   major(version) {
     return String(plainVersion(version)?.major ?? readVersion(version)?.core[0] ?? version);
   },

@@ -54,6 +54,8 @@ export const npmVersions: VersionScheme = {
 
   isCanonical: (version) => plainVersion(version) !== null,
 
+  keyOf: (version) => plainVersion(version) ? version : parse(version, OPTIONS)?.version ?? version,
+
   major(version) {
     const parsed = plainVersion(version) ?? parse(version, OPTIONS);
     return parsed === null ? version : String(parsed.major);

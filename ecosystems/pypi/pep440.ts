@@ -70,13 +70,21 @@ export function compareVersions(a: PythonVersion, b: PythonVersion): number {
     listsInOrder(a.local, b.local, compareSegments);
 }
 
-/** Equal texts for equal versions; what is no version stays as it is. */
+/** Equal texts for equal versions, without zeros that mean nothing; what is no version stays as it is. */
 export function normalForm(text: string): string {
   const version = readVersion(text);
   if (version === null) return text;
   const { epoch, release, stage, pre, post, dev, local } = version;
   const numbers = release.slice(0, release.findLastIndex((number) => number > 0) + 1);
-  return [epoch, numbers.join("."), stage, pre, post, dev, local.join(".")].join("/");
+  const parts = [
+    epoch > 0 ? `${epoch}!` : "",
+    numbers.join(".") || "0",
+    stage === FINAL || stage === DEV_ONLY ? "" : `${STAGES[stage]}${pre}`,
+    post < 0 ? "" : `.post${post}`,
+    dev === Infinity ? "" : `.dev${dev}`,
+    local.length === 0 ? "" : `+${local.join(".")}`,
+  ];
+  return parts.join("");
 }
 
 export function isPrerelease({ stage, dev }: PythonVersion): boolean {

@@ -1,5 +1,12 @@
 import type { VersionScheme } from "../../policy/types.ts";
-import { compareVersions, isPrerelease, isVersion, readSpecifiers, readVersion } from "./pep440.ts";
+import {
+  compareVersions,
+  isPrerelease,
+  isVersion,
+  normalForm,
+  readSpecifiers,
+  readVersion,
+} from "./pep440.ts";
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
@@ -44,6 +51,11 @@ export const pypiVersions: VersionScheme = {
   exact: (version) => `${isVersion(version) ? "==" : "==="}${version}`,
 
   isCanonical: (version) => CANONICAL.test(version),
+
+  keyOf(version) {
+    if (CANONICAL.test(version)) return version;
+    return isVersion(version) ? normalForm(version.split("+", 1)[0]) : version.toLowerCase();
+  },
 
   major(version) {
     const parsed = readVersion(version);

@@ -79,6 +79,16 @@ Deno.test("exceptions that nobody removes (renovate#40595): one with an end hold
   assert.deepEqual(findings(judged, withdrawn, Date.parse(end)), ["1.0.0: yanked"]);
 });
 
+Deno.test("thousands of exceptions for single versions cost thousands of versions no comparison each", () => {
+  const many = Array.from({ length: 20_000 }, (_, i) => i);
+  const judged = policy({
+    exceptions: many.map((i) => ({ purl: `pkg:npm/axios@1.${i}.0+b`, rules: ["min_age"] })),
+  });
+  // Four hundred million comparisons would take minutes.
+  const releases = many.map((i) => ({ ...young, version: `1.${i}.${i % 2}+c` }));
+  assert.equal(judged.judge(releases, NOW).denied, 10_000);
+});
+
 Deno.test("of several exceptions the one that lasts longest counts", () => {
   const line = { purl: "pkg:npm/*", rules: ["yanked"] };
   const withdrawn = [release({ yanked: "" })];

@@ -40,35 +40,77 @@ Deno.test("canonical texts are those that no other canonical text stands for", (
   assert.equal(npmVersions.isCanonical("1.0.0+build"), false);
 });
 
-Deno.test("the first line for a version is found, whichever way it says so", () => {
-  const entry = fc.oneof(
-    version.map((text): PackageEntry => ({ purl: `pkg:npm/left@${text}` })),
-    version.map((text): PackageEntry => ({ purl: "pkg:npm/left", versions: `<${text}` })),
-    fc.constant<PackageEntry>({ purl: "pkg:npm/left", versions: "*" }),
-  );
-  const rangeOf = ({ purl, versions }: PackageEntry) => versions ?? `=${purl.split("@")[1]}`;
-  const isReadable = (one: PackageEntry) => {
-    if (one.versions === undefined) return isVersion(one.purl.split("@")[1], npmVersions);
-    try {
-      return npmVersions.range(one.versions) !== undefined;
-    } catch {
-      return false;
-    }
-  };
-  fc.assert(
-    fc.property(fc.array(entry, { maxLength: 12 }), version, (entries, asked) => {
-      const readable = entries.filter(isReadable);
-      const lines = readable.map((one, position) => ({ ...compileEntry(one, SCHEMES), position }));
-      const find = () => new VersionLines(lines, npmVersions).find(asked);
-      const slow = readable.findIndex((one) => versionTest(rangeOf(one), npmVersions)(asked));
-      if (slow < 0 && !npmVersions.reads(asked) && lines.some(({ isRange }) => isRange)) {
-        return assert.throws(find, RangeError);
+Deno.test("texts share a key where one is exactly the other's version", () => {
+  for (const scheme of ECOSYSTEMS) {
+    fc.assert(
+      fc.property(version, version, (a, b) => {
+        fc.pre(isVersion(a, scheme));
+        const holds = scheme.range(scheme.exact(a))(b);
+        assert.ok(!holds || scheme.keyOf(a) === scheme.keyOf(b), `${scheme.ecosystem} ${a} ${b}`);
+      }),
+      { numRuns: 3000 },
+    );
+  }
+  assert.equal(pypiVersions.keyOf("0!1.0.0-Alpha+local"), pypiVersions.keyOf("1a0"));
+  assert.equal(pypiVersions.keyOf("2004D"), pypiVersions.keyOf("2004d"), "as === compares");
+  for (const scheme of ECOSYSTEMS) assert.equal(scheme.keyOf("1.2.3"), "1.2.3");
+});
+
+for (const scheme of ECOSYSTEMS) {
+  Deno.test(`${scheme.ecosystem}: the lines for a version are found, whichever way they say so`, () => {
+    const purl = `pkg:${scheme.purlType}/left`;
+    const entry = fc.oneof(
+      version.map((text): PackageEntry => ({ purl: `${purl}@${text}` })),
+      version.map((text): PackageEntry => ({ purl, versions: `<${text}` })),
+      fc.constant<PackageEntry>({ purl, versions: "*" }),
+    );
+    const rangeOf = ({ purl, versions }: PackageEntry) =>
+      versions ?? scheme.exact(purl.split("@")[1]);
+    const isReadable = (one: PackageEntry) => {
+      if (one.versions === undefined) return isVersion(one.purl.split("@")[1], scheme);
+      try {
+        return scheme.range(one.versions) !== undefined;
+      } catch {
+        return false;
       }
-      const found = find();
-      assert.equal(found?.position ?? -1, slow);
-    }),
-    { numRuns: 3000 },
-  );
+    };
+    fc.assert(
+      fc.property(fc.array(entry, { maxLength: 12 }), version, (entries, asked) => {
+        const readable = entries.filter(isReadable);
+        const lines = readable.map((one, position) => ({
+          ...compileEntry(one, SCHEMES),
+          position,
+        }));
+        const find = () => new VersionLines(lines, scheme).find(asked);
+        const slow = [...readable.keys()]
+          .filter((at) => versionTest(rangeOf(readable[at]), scheme)(asked));
+        const all = new VersionLines(lines, scheme).findAll(asked);
+        assert.deepEqual(all.map(({ position }) => position).sort((a, b) => a - b), slow);
+        if (slow.length === 0 && !scheme.reads(asked) && lines.some(({ isRange }) => isRange)) {
+          return assert.throws(find, RangeError);
+        }
+        const found = find();
+        assert.equal(found?.position, slow[0]);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+}
+
+Deno.test("of a long list only lines that may name a version are asked about it, however both are spelled", () => {
+  for (const [ecosystem, built] of [["pypi", ".0"], ["npm", "+b"], ["cargo", "+b"]]) {
+    const scheme = SCHEMES.get(ecosystem);
+    assert.ok(scheme);
+    let asked = 0;
+    const lines = Array.from({ length: 1_000 }, (_, i) => {
+      const line = compileEntry({ purl: `pkg:${ecosystem}/left@1.${i}.0` }, SCHEMES);
+      return { ...line, includes: (version: string) => ++asked > 0 && line.includes(version) };
+    });
+    const list = new VersionLines(lines, scheme);
+    for (let i = 0; i < 1_000; i++) assert.equal(list.find(`1.${i}.0${built}`), lines[i]);
+    for (let i = 0; i < 1_000; i++) assert.deepEqual(list.findAll(`1.${i}.0${built}`), [lines[i]]);
+    assert.equal(asked, 2_000, ecosystem);
+  }
 });
 
 Deno.test("lines are asked once about a version, however many files it has", () => {
