@@ -10,8 +10,8 @@ import type { Clock, Lifts } from "./types.ts";
 
 /** How long an advisory answer lifts. */
 const LIFETIME_MS = 60_000;
-/** What has longer to go was dated by a clock that was ahead; some seconds are between any two. */
-const MAX_LEFT_MS = 2 * LIFETIME_MS;
+/** How far the clock of whoever made a lift may be ahead: further, it was wrong. */
+const AHEAD_MS = 60_000;
 /** How long a client's lifts are taken from memory: at every index and every file they are asked for. */
 const CACHE_MS = 1_000;
 const CACHED_CLIENTS = 5_000;
@@ -121,7 +121,7 @@ export function openLifts(kv: Deno.Kv, options: LiftsOptions): Lifts {
   }
 
   function liftOf({ stored, tests }: Known): Lift | null {
-    if (!stored.some((one) => one.expires > now())) return null;
+    if (!stored.some((one) => isLiving(one, now()))) return null;
     return (release) => lifts(release, stored, tests);
   }
 
@@ -171,7 +171,7 @@ export function openLifts(kv: Deno.Kv, options: LiftsOptions): Lifts {
       const vulnerable = ranges.map((range) => scheme.range(range));
       const readable = scheme.range("*");
       return (version) =>
-        named.some((one) => one.expires > now()) && readable(version) &&
+        named.some((one) => isLiving(one, now())) && readable(version) &&
         !vulnerable.some((holds) => holds(version));
     } catch {
       return nothing;
@@ -191,8 +191,11 @@ function nameOf(client: Client): string {
 
 function live(value: unknown, now: number): Stored {
   const parsed = v.safeParse(storedSchema, value);
-  if (!parsed.success) return [];
-  return parsed.output.filter(({ expires }) => expires > now && expires <= now + MAX_LEFT_MS);
+  return parsed.success ? parsed.output.filter((one) => isLiving(one, now)) : [];
+}
+
+function isLiving({ expires }: Stored[number], now: number): boolean {
+  return expires > now && expires <= now + LIFETIME_MS + AHEAD_MS;
 }
 
 /** Whether an entry says something else than any fresh one: repeated answers must not add up. */

@@ -81,6 +81,22 @@ Deno.test("a lift ends after a minute, also one that is in somebody's hand", asy
   });
 });
 
+Deno.test("a lift made while a clock was ahead does not last until then", async () => {
+  await withLifts(async ({ lifts, clock }) => {
+    clock.now += 3600_000;
+    await lifts.add(CLIENT, [{ name: "lodash", vulnerable: ["<4.17.12"] }]);
+    const lift = await lifts.find(CLIENT);
+    assert.ok(lift?.(release("lodash", "4.17.12")));
+    clock.now -= 3600_000;
+    assert.equal(lift?.(release("lodash", "4.17.12")), false);
+    assert.equal(await lifts.find(CLIENT), null);
+    // The clocks of two machines are never quite the same.
+    await lifts.add(CLIENT, [{ name: "lodash", vulnerable: ["<4.17.12"] }]);
+    clock.now -= 2_000;
+    assert.ok((await lifts.find(CLIENT))?.(release("lodash", "4.17.12")));
+  });
+});
+
 Deno.test("a range that cannot be read, or none at all, lifts nothing of its package", async () => {
   await withLifts(async ({ lifts }) => {
     await lifts.add(CLIENT, [
