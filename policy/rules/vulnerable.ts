@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { border } from "../advisories/borders.ts";
 import { isAtLeast, SEVERITIES } from "../advisories/severity.ts";
 import type { Advisory, VersionSchemes } from "../types.ts";
 import { cannotTell } from "./malware.ts";
@@ -71,11 +72,11 @@ function mending(
 ): string {
   const scheme = schemes.get(ecosystem);
   if (scheme === undefined) throw new RangeError(`Cannot order versions of ${ecosystem}`);
+  const compare = (a: string, b: string) => scheme.compare(border(a, scheme), border(b, scheme));
   const nearest = list.flatMap(({ fixed }) =>
-    fixed.filter((version) => scheme.compare(version, of) > 0)
-      .sort((a, b) => scheme.compare(a, b)).slice(0, 1)
+    fixed.filter((version) => compare(version, of) > 0).sort(compare).slice(0, 1)
   );
   if (nearest.length === 0) return "no fixed version is known";
-  const [last] = nearest.sort((a, b) => scheme.compare(b, a));
+  const [last] = nearest.sort((a, b) => compare(b, a));
   return nearest.length === list.length ? `fixed in ${last}` : `partly fixed in ${last}`;
 }

@@ -51,6 +51,11 @@ Deno.test("`vulnerable` names the advisories, the worst first, and the version t
   assert.match(judge([advisory({ versions: ["1.0.0"] })]).message, /; no fixed version is known$/);
 });
 
+Deno.test("a version that mends is named where its advisory leaves parts of it out", () => {
+  assert.match(judge([fixedIn("1.1")]).message, /; fixed in 1\.1$/);
+  assert.match(judge([fixedIn("2"), fixedIn("1.0.1")]).message, /; fixed in 2$/);
+});
+
 Deno.test("`vulnerable` ends exactly at the fixed version, in each ecosystem", () => {
   for (const ecosystem of ["npm", "pypi", "cargo"]) {
     const action = (version: string) => judge([fixedIn("1.0.1")], { ecosystem, version }).action;
