@@ -142,17 +142,28 @@ function ordered(operator: string, bound: PythonVersion): Comparison | null {
     case "<":
       return (version) =>
         comparePublic(version, bound) < 0 &&
-        (isPrerelease(bound) || !isPrerelease(version) || !isSameRelease(version, bound));
+        (isPrerelease(bound) || !isPrerelease(version) ||
+          comparePublic(version, firstDev(bound)) < 0);
     case ">":
       return (version) =>
         comparePublic(version, bound) > 0 &&
-        (bound.post >= 0 || version.post < 0 || !isSameRelease(version, bound));
+        (bound.post >= 0 || version.post < 0 || comparePublic(withoutPost(version), bound) !== 0);
     default: { // ~=
       if (bound.release.length < 2) return null;
       const begins = beginsWithRelease({ ...bound, release: bound.release.slice(0, -1) });
       return (version) => begins(version) && comparePublic(version, bound) >= 0;
     }
   }
+}
+
+/** Of all pre-releases of a version that is none itself the first: `1.0.dev0`, `1.0.post1.dev0`. */
+function firstDev(bound: PythonVersion): PythonVersion {
+  return { ...bound, stage: bound.post < 0 ? DEV_ONLY : bound.stage, dev: 0 };
+}
+
+/** What a version is a post-release of. */
+function withoutPost(version: PythonVersion): PythonVersion {
+  return { ...version, post: -1, dev: Infinity };
 }
 
 /** A local part counts only where the specifier has one. */
