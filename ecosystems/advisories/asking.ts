@@ -7,6 +7,8 @@ import { Batcher } from "./batcher.ts";
 import type { OsvClient, OsvQuery } from "./client.ts";
 
 const RECORDS_AT_ONCE = 8;
+/** UTF-16 units. OSV looks names up by 1,500 bytes at most, and fails a whole batch that has a longer one. */
+const MAX_NAME = 500;
 
 export interface AskedPackage {
   readonly query: OsvQuery;
@@ -29,6 +31,9 @@ export class Asking {
 
   /** Throws AdvisoriesUnavailable, AdvisoryUnreadable. */
   async newer(one: AskedPackage, before: AdvisoryAnswer | null): Promise<AdvisoryAnswer> {
+    if (one.query.name.length > MAX_NAME) {
+      throw new AdvisoryUnreadable("OSV cannot be asked about so long a name");
+    }
     const ids = await this.#batcher.ask(one.query);
     const list = await this.#read(one, { ids, before });
     return { at: this.#now(), ids, list };

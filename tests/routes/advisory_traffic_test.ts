@@ -71,6 +71,15 @@ Deno.test("what failed ahead of an index is asked again for the index", async ()
   assert.deepEqual(await it.versions("bad"), ["1.0.0"]);
 });
 
+Deno.test("OSV is not asked about a name so long that it would fail for the others of its batch", async () => {
+  await using it = await setting();
+  it.pypi.publish({ name: "other", version: "1.0" });
+  const names = ["other", "a".repeat(500), "b".repeat(501), "c".repeat(3_000)];
+  const pages = await Promise.all(names.map((name) => it.text(`/pypi/simple/${name}/`)));
+  assert.deepEqual(pages.map(({ status }) => status), [200, 404, 404, 404]);
+  assert.deepEqual(it.osv.batches.flat().toSorted(), [names[1], "other"]);
+});
+
 Deno.test("dependencies of the newest release are asked about together, before anybody asks for them", async () => {
   await using own = startNpmRegistry();
   await using it = await setting({
