@@ -21,30 +21,34 @@ export function predecessors<V extends Dated>(
   settled = SETTLED,
 ): (version: V) => V | null {
   const sorted = [...versions].sort((a, b) => compare(a.version, b.version));
-  const positions = new Map(sorted.map((version, position) => [version, position]));
-  const oldest = oldestBelow(sorted);
-  return (version) => {
-    const position = positions.get(version) ?? 0;
-    const first = oldest[position];
+  const found = new Map<V, V | null>();
+  // Dated versions below, the oldest first, without those that are younger than a higher one.
+  const candidates: V[] = [];
+  for (const [position, version] of sorted.entries()) {
     const settledAt = version.publishedAt === null ? NaN : version.publishedAt - settled;
-    if (Number.isNaN(settledAt) || first === null) return sorted[position - 1] ?? null;
-    for (let i = position - 1; i >= 0 && dateOf(first) <= settledAt; i--) {
-      if (dateOf(sorted[i]) <= settledAt) return sorted[i];
+    const below = Number.isNaN(settledAt) || candidates.length === 0
+      ? sorted[position - 1]
+      : candidates[Math.max(publishedUntil(candidates, settledAt) - 1, 0)];
+    found.set(version, below ?? null);
+    if (version.publishedAt === null) continue;
+    while (candidates.length > 0 && dateOf(candidates[candidates.length - 1]) > dateOf(version)) {
+      candidates.pop();
     }
-    return first;
-  };
+    candidates.push(version);
+  }
+  return (version) => found.get(version) ?? null;
 }
 
-/** For each position, what was published first of all before it; null: none has a date. */
-function oldestBelow<V extends Dated>(sorted: readonly V[]): (V | null)[] {
-  const oldest: (V | null)[] = [null];
-  for (const version of sorted) {
-    const first = oldest[oldest.length - 1];
-    const older = version.publishedAt !== null &&
-      (first === null || version.publishedAt < dateOf(first));
-    oldest.push(older ? version : first);
+/** How many of these, which are in the order of their dates, were public at an instant. */
+function publishedUntil(candidates: readonly Dated[], instant: number): number {
+  let low = 0;
+  let high = candidates.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (dateOf(candidates[middle]) <= instant) low = middle + 1;
+    else high = middle;
   }
-  return oldest;
+  return low;
 }
 
 function dateOf({ publishedAt }: Dated): number {
