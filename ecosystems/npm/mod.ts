@@ -34,8 +34,12 @@ export const npm: Ecosystem = {
  * the addresses they were sent to. pnpm and yarn 1 print the first address only.
  */
 const PRINTS_REDIRECT = /^(?:Bun\/|got\b)/;
+/** npm 6 prints where it ended up instead of what a file's answer says; of an index it prints that. */
+const PRINTS_FILE_REDIRECT = /^npm\/6\./;
 
 function refuse(refusal: Refusal, request: RegistryRequest): Response {
   const agent = request.headers.get("user-agent") ?? "";
-  return PRINTS_REDIRECT.test(agent) ? redirectToWhy(refusal) : refuseAsJson(refusal);
+  const redirected = PRINTS_REDIRECT.test(agent) ||
+    (refusal.filename !== null && PRINTS_FILE_REDIRECT.test(agent));
+  return redirected ? redirectToWhy(refusal) : refuseAsJson(refusal);
 }
