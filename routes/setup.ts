@@ -53,11 +53,13 @@ function javascript(base: string): Client[] {
     { name: "pnpm", text: `pnpm config set registry ${registry}`, token: npmrc },
     {
       name: "yarn 1",
-      text: `yarn config set registry ${registry}`,
+      // It fetches from the addresses that its lockfile names.
+      text: `yarn config set registry ${registry}` +
+        "\n\n# in a yarn.lock from before, put this address in place of the registry's",
       token: { file: ".npmrc", text: `${auth}\nalways-auth=true` },
     },
     {
-      name: "yarn 4",
+      name: "yarn 2, 3, 4",
       text: `yarn config set -H npmRegistryServer ${registry}${plain}`,
       token: { file: ".yarnrc.yml", text: `npmAuthToken: "${TOKEN}"\nnpmAlwaysAuth: true` },
     },

@@ -27,6 +27,7 @@ Deno.test("a browser at the base address gets the set-up of every client for tha
         "npm config set registry http://proxy.example/npm/\n",
         "pnpm config set registry http://proxy.example/npm/\n",
         "yarn config set registry http://proxy.example/npm/\n",
+        "# in a yarn.lock from before, put this address in place of the registry's\n",
         "yarn config set -H npmRegistryServer http://proxy.example/npm/\n",
         `yarn config set -H --json unsafeHttpWhitelist '["proxy.example"]'`,
         `[install]\nregistry = "http://proxy.example/npm/"`,
