@@ -51,7 +51,8 @@ async function serveInTurn(deps: Deps, asked: Asked): Promise<Response> {
       status: problem.status,
       org: identity.org,
       ecosystem: ecosystem.id,
-      path: asked.request.path,
+      // What is not served may hold a token: npm's sign-out puts it there.
+      path: ecosystem.match(asked.request) === null ? null : asked.request.path,
       error: detailOf(error),
     });
     return respond(problem, { json });

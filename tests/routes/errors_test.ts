@@ -50,6 +50,25 @@ function noise(): string {
   return Array.from({ length: 4 }, () => crypto.getRandomValues(bytes).toHex()).join("");
 }
 
+Deno.test("a store without policies: the token in the address of npm's sign-out is not logged", async () => {
+  await using proxy = await testProxy();
+  const token = { org: "default", user: "bob", role: "client", expires: null, by: "test" } as const;
+  const { secret } = await proxy.deps.tokens.create(token);
+  const policies = overriding(proxy.deps.policies, { get: unavailable, peek: () => undefined });
+  const app = createApp({ ...proxy.deps, policies });
+  const response = await app(
+    new Request(`http://proxy.example/npm/-/user/token/${secret}`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${secret}` },
+    }),
+  );
+  assert.equal(response.status, 503);
+  assert.deepEqual(proxy.lines.map(({ event, code }) => [event, code]), [
+    ["failure", "store_unavailable"],
+  ]);
+  assert.ok(!JSON.stringify(proxy.lines).includes(secret));
+});
+
 Deno.test("a store that takes no records: a file breaks off before its end", async () => {
   await using it = await setting(({ records }) => ({
     records: overriding(records, { add: unavailable }),
