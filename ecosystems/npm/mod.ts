@@ -12,8 +12,9 @@ export const npm: Ecosystem = {
   title: "npm",
   versions: npmVersions,
   osv: { ecosystem: "npm" },
-  // Not yarn 4: what it downloads first is what it compares with later.
-  verifyingClients: /^(?:npm|pnpm|yarn\/1\.|Bun|Deno)\b/,
+  // Not yarn 4: what it downloads first is what it compares with later. Not npm before 5, whose
+  // lockfiles have no digests, nor what is only called after a client, as npm-registry-fetch is.
+  verifyingClients: /^(?:npm\/(?![0-4]\.)|pnpm\/|yarn\/1\.|Bun\/|Deno\/)/,
   mounts: ["npm", "npmfiles"],
   errorsAsJson: true,
   /** Loaded where it is wanted, to keep cold starts short. */

@@ -88,13 +88,40 @@ Deno.test("left to the client, a file is on record before its first byte", async
 Deno.test("a client that is not known to compare gets what is its index's, or nothing", async () => {
   await using it = await setting(NPM);
   it.world.server.fault(it.world.files, { kind: "tamper" });
-  const agents = ["yarn/4.18.1", "got (https://github.com/sindresorhus/got)", "curl/8", "anpm/1"];
+  const agents = [
+    "yarn/4.18.1",
+    "got (https://github.com/sindresorhus/got)",
+    "curl/8",
+    "anpm/1",
+    "npm/3.10.10 node/v10.24.1 linux x64",
+    "npm-registry-fetch@18.0.2/node@v20.20.2+x64 (linux)",
+  ];
   for (const agent of agents) {
     const headers = { ...NPM.headers, "user-agent": agent };
     const response = await it.proxy.fetch(`${NPM.mount}${it.old.path}`, { headers });
     await assert.rejects(async () => await response.bytes());
   }
   assert.deepEqual(await it.proxy.installs(), []);
+});
+
+Deno.test("every version of a client that compares gets its files as upstream sends them", async () => {
+  await using it = await setting(NPM);
+  it.world.server.fault(it.world.files, { kind: "tamper" });
+  const agents = [
+    "npm/5.10.0 node/v10.24.1 linux x64",
+    "npm/6.14.18 node/v14.21.3 linux x64",
+    "npm/12.2.0 node/v22.23.3 linux x64 workspaces/false",
+    "pnpm/5.18.11 npm/? node/v14.21.3 linux x64",
+    "pnpm/12.4.2 npm/? node/? linux x64",
+    "yarn/1.6.0 npm/? node/v10.24.1 linux x64",
+    "Bun/1.0.36",
+    "Deno/2.0.6",
+  ];
+  for (const agent of agents) {
+    const headers = { ...NPM.headers, "user-agent": agent };
+    const response = await it.proxy.fetch(`${NPM.mount}${it.old.path}`, { headers });
+    assert.notDeepEqual(await response.bytes(), it.old.bytes, agent);
+  }
 });
 
 Deno.test("left to the client, no record is no file", async () => {
