@@ -213,9 +213,8 @@ export interface HoldBack {
   /** How many bytes of the next piece; what is behind them, and all that follows, is held back. */
   free(piece: Uint8Array<ArrayBuffer>): number;
   /**
-   * Whether the oldest of it is of no use without the rest. Then a byte goes out from time to
-   * time, so that the client goes on waiting, and more where one file would take too much
-   * memory; otherwise such a file breaks off.
+   * Whether the oldest of what is held back is of no use by itself: then a byte of it goes out
+   * from time to time, so that the client goes on waiting.
    */
   readonly trickles: boolean;
 }

@@ -18,7 +18,7 @@ export function passedOf(digest: Digest | null, bytes: number): Passed {
   return digest?.algorithm === "sha256" ? { bytes, sha256: digest.hex } : { bytes };
 }
 
-/** The most that is held back of one file. */
+/** The most that is held back of one file, its end: some have hundreds of megabytes. */
 const MAX_HELD = 32 * 1024 * 1024;
 /** Clients give up when nothing comes for 15 to 30 s. */
 const TRICKLE_MS = 5_000;
@@ -174,13 +174,7 @@ class Held {
     // A short piece of a slow upstream must not keep the long buffer that it was read into.
     this.#pieces.push(piece.length * 2 < piece.buffer.byteLength ? piece.slice() : piece);
     this.#bytes += piece.length;
-    if (this.#bytes > MAX_HELD) {
-      if (trickles) return this.#release(this.#pieces[0].length);
-      throw new UpstreamError(
-        "oversized",
-        `More than ${MAX_HELD} bytes would have to be held back`,
-      );
-    }
+    if (this.#bytes > MAX_HELD) return this.#release(this.#pieces[0].length);
     if (this.#bytes > this.#taken) {
       if (this.#share?.take(this.#bytes - this.#taken) === false) {
         throw new UpstreamError(
@@ -194,8 +188,13 @@ class Held {
     return waits && this.#pieces[0].length > 1 ? this.#release(1) : null;
   }
 
-  /** So many bytes of the oldest piece. */
+  /** So many bytes of the oldest piece, or what came before it. */
   #release(bytes: number): Piece {
+    if (this.#last !== null) {
+      const before = this.#last;
+      this.#last = null;
+      return before;
+    }
     const [oldest] = this.#pieces;
     if (bytes === oldest.length) this.#pieces.shift();
     else this.#pieces[0] = oldest.subarray(bytes);
