@@ -37,11 +37,13 @@ function addPackage(collector: Collector, path: string, entry: readonly unknown[
     throw new LockfileInvalid(`${JSON.stringify(shown(path))} names no package`, { line });
   }
   const [name, version] = split;
+  const last = entry[entry.length - 1];
+  const integrity = entry.length > 2 && typeof last === "string" ? last : undefined;
   if (version.startsWith("root:")) return;
   const elsewhere = notRegistry(version);
   if (elsewhere !== null) return collector.skip(name, elsewhere);
   if (/^https?:/i.test(version)) {
-    return addNpm(collector, { name, version: undefined, address: version, line });
+    return addNpm(collector, { name, version: undefined, address: version, line, integrity });
   }
   // Only what a registry serves has a second string: where, or "" for the default registry.
   if (typeof address !== "string") {
@@ -51,13 +53,12 @@ function addPackage(collector: Collector, path: string, entry: readonly unknown[
   if (details?.bundled === true && !TOP.test(path)) {
     return collector.skip(`${name}@${version}`, BUNDLED);
   }
-  const last = entry[entry.length - 1];
   addNpm(collector, {
     name,
     version,
     // The registry alone says nothing about the release.
     address: /\.tgz(?:[?#]|$)/.test(address) ? address : undefined,
     line,
-    integrity: entry.length > 2 && typeof last === "string" ? last : undefined,
+    integrity,
   });
 }

@@ -107,7 +107,7 @@ function addDependency(collector: Collector, alias: string, { entry, bundled }: 
   // A tarball's address stands in place of its version.
   const address = /^https?:/i.test(stated) ? stated : text(entry, "resolved");
   if (address === stated) {
-    return addNpm(collector, { name: alias, version: undefined, address, line });
+    return addNpm(collector, { name: alias, version: undefined, address, line, integrity });
   }
   addNpm(collector, { name, version, address, line, integrity });
 }

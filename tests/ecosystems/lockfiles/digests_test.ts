@@ -36,3 +36,19 @@ Deno.test("a release that is named again with another digest has both", async ()
   const { entries } = await read(JSON.stringify({ lockfileVersion: 3, packages }));
   assert.deepEqual(entries.map(({ integrity }) => integrity), ["sha512-aaaa sha512-bbbb"]);
 });
+
+Deno.test("what is locked by its address alone has its digest, too", async () => {
+  const address = "https://registry.example/a/-/a-1.0.0.tgz";
+  const integrity = "sha512-aaaa";
+  const dependencies = { a: { version: address, integrity } };
+  const packages = { a: [`a@${address}`, {}, integrity] };
+  for (
+    const lock of [
+      { lockfileVersion: 1, dependencies },
+      { lockfileVersion: 1, workspaces: {}, packages },
+    ]
+  ) {
+    const { entries } = await read(JSON.stringify(lock));
+    assert.deepEqual(entries.map((entry) => entry.integrity), [integrity]);
+  }
+});
