@@ -4,7 +4,7 @@ import { SECRET_PREFIX } from "../policy/store/secrets.ts";
 import { IdentityError } from "./identity_error.ts";
 
 export interface Credentials {
-  /** A token of this proxy (`pp_...`), or null. */
+  /** A token of this proxy (`pp_...`, or what `IsToken` knows), or null. */
   readonly token: string | null;
   /** A private registry's token as it was given, from `<proxy token>:<registry token>`. */
   readonly registry: string | null;
@@ -16,29 +16,40 @@ export interface Credentials {
   readonly identity: string | null;
 }
 
+/** Whether a text that does not look like a token of ours is one: ADMIN_TOKEN may be any. */
+type IsToken = (text: string) => boolean;
+
 /** Reads an Authorization header; null: it says nothing to us. Throws IdentityError (400). */
-export function readAuthorization(header: string): Credentials | null {
+export function readAuthorization(
+  header: string,
+  isToken: IsToken = () => false,
+): Credentials | null {
   // cargo sends the token bare.
-  if (header.startsWith(SECRET_PREFIX)) return fromPair(header);
   const space = header.indexOf(" ");
-  if (space < 0) return isIdentityToken(header) ? withIdentity(header) : null;
+  if (space < 0 || header.startsWith(SECRET_PREFIX)) return fromSecret(header, isToken);
   const value = header.slice(space + 1).trim();
   const scheme = header.slice(0, space).toLowerCase();
-  if (scheme === "bearer") {
-    if (value.startsWith(SECRET_PREFIX)) return fromPair(value);
-    // Any other Bearer is somebody else's token: npm sends what its configuration holds.
-    return isIdentityToken(value) ? withIdentity(value) : null;
-  }
-  return scheme === "basic" ? fromBasic(value) : null;
+  if (scheme === "bearer") return fromSecret(value, isToken);
+  return scheme === "basic" ? fromBasic(value, isToken) : null;
 }
 
-function fromBasic(value: string): Credentials {
+function fromSecret(secret: string, isToken: IsToken): Credentials | null {
+  if (secret.startsWith(SECRET_PREFIX)) return fromPair(secret);
+  if (isToken(secret)) return withToken(secret, "");
+  // Any other is somebody else's token: npm sends what its configuration holds.
+  return isIdentityToken(secret) ? withIdentity(secret) : null;
+}
+
+function fromBasic(value: string, isToken: IsToken): Credentials {
   const decoded = decodeBasic(value);
   const colon = decoded.indexOf(":");
   const user = colon < 0 ? decoded : decoded.slice(0, colon);
   const password = colon < 0 ? "" : decoded.slice(colon + 1);
   if (password.startsWith(SECRET_PREFIX)) return fromPair(password);
   if (user.startsWith(SECRET_PREFIX)) return withToken(user, password);
+  // Else it would go to a private registry, or stand as a name in the records.
+  if (isToken(password)) return withToken(password, "");
+  if (isToken(user)) return withToken(user, password);
   return {
     token: null,
     registry: null,

@@ -97,7 +97,8 @@ const NOTHING_SHOWN: Shown = { credentials: null, token: undefined };
 
 /** Reads the header, once for each request. Throws IdentityError (400). */
 export function shownBy(header: string | null, tokens: Pick<Tokens, "peek">): Shown {
-  const credentials = header === null ? null : readAuthorization(header);
+  if (header === null) return NOTHING_SHOWN;
+  const credentials = readAuthorization(header, (text) => tokens.peek(text) !== undefined);
   if (credentials === null) return NOTHING_SHOWN;
   const { token } = credentials;
   return { credentials, token: token === null ? undefined : tokens.peek(token) };

@@ -214,6 +214,18 @@ Deno.test("the root token acts for the org of the address", async () => {
   assert.deepEqual([found.org, found.user, found.role], ["default", "root", "admin"]);
 });
 
+Deno.test("an ADMIN_TOKEN of another form is known in each, and handed on in none", async () => {
+  const secret = "0123456789abcdef";
+  const peek = (text: string) => text === secret ? TOKENS.get("pp_root") : undefined;
+  for (
+    const authorization of [`Bearer ${secret}`, secret, basic("x", secret), basic(secret, "reg")]
+  ) {
+    const headers = new Headers({ authorization });
+    const found = await identify({ url: "http://h/npm/x", headers }, { ...tokens, peek });
+    assert.deepEqual([found.user, found.role, found.basicCredential], ["root", "admin", null]);
+  }
+});
+
 Deno.test("a Bearer, bare value or scheme that is not ours is nobody", async () => {
   for (const authorization of ["Bearer npm_abc", "abc", "Digest username=x", "Bearer ", ""]) {
     const found = await ask("http://h/npm/x", { authorization });
