@@ -38,7 +38,10 @@ export interface Exchange {
 
 /** Address of the page that explains a package under this very base. */
 export function whyAddress({ identity }: Pick<Exchange, "identity">, purl: string): string {
-  return `${identity.base.origin}${identity.base.prefix}/why/${purl}`;
+  const { base, unnamedOrg } = identity;
+  // Whoever opens it shows no token, and would be told what another org's policy says.
+  const org = unnamedOrg === null ? "" : `/o-${unnamedOrg}`;
+  return `${base.origin}${org}${base.prefix}/why/${purl}`;
 }
 
 /** A withheld release, as the client will be told. */

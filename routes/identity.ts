@@ -47,6 +47,8 @@ export interface Address {
 export interface Identified extends Identity {
   /** null: no token of the proxy was given. */
   readonly tokenId: string | null;
+  /** The org, where a token says it and the address means another; null: both mean the same. */
+  readonly unnamedOrg: string | null;
   readonly base: Address["base"];
   readonly before: number | null;
   readonly rest: string;
@@ -212,16 +214,18 @@ async function withIdentity(
 }
 
 function identified(
-  { base, before, rest, search, ecosystem }: Address,
+  address: Address,
   { org, user, role, tokenId, registryCredential, basicCredential }:
     & Identity
     & Pick<Identified, "tokenId" | "registryCredential" | "basicCredential">,
 ): Identified {
+  const { base, before, rest, search, ecosystem } = address;
   return {
     org,
     user,
     role,
     tokenId,
+    unnamedOrg: org === orgOf(address) ? null : org,
     base,
     before,
     rest,

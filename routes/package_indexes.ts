@@ -134,10 +134,13 @@ function isDirect({ policy }: Exchange, { source }: Material): boolean {
 /** Orgs whose policies let the same through share an answer; the address is in it. */
 function keyOf(exchange: Exchange, { name, form }: IndexTarget, material: Material): string {
   const { source, kept, judgement, document } = material;
-  const { ecosystem, mount } = exchange;
+  const { ecosystem, mount, identity } = exchange;
   const common = indexName(ecosystem, name);
+  // Where something is withheld, the answer may lead to the org's page.
+  const org = judgement.denied === 0 ? "" : identity.unnamedOrg ?? "";
   return `${ecosystem.id}\n${source.partition}\n${common}\n${kept.id}\n${document?.id ?? ""}\n` +
-    `${form}\n${mount}\n${isDirect(exchange, material) ? "direct" : ""}\n${judgement.signature}`;
+    `${form}\n${mount}\n${org}\n${isDirect(exchange, material) ? "direct" : ""}\n` +
+    judgement.signature;
 }
 
 /** Whether the client takes gzip. */

@@ -60,6 +60,7 @@ Deno.test("without anything it is the org default, nobody, and known at once", (
     user: "",
     role: null,
     tokenId: null,
+    unnamedOrg: null,
     base: { origin: "http://127.0.0.1:8000", prefix: "" },
     before: null,
     rest: "/npm/@a%2Fb",

@@ -1,6 +1,6 @@
 /** What `/why/` makes of an address, and of a whole policy. */
 import assert from "node:assert/strict";
-import { BROWSER, setting } from "./world.ts";
+import { BROWSER, NPM, setting } from "./world.ts";
 
 Deno.test("`/why/` takes PURLs in every spelling and says what it cannot read", async () => {
   await using it = await setting();
@@ -77,4 +77,30 @@ Deno.test("`/why/` holds to the org's demand, but tells who was sent there why",
   assert.equal(await sent.text(), "pkg:npm/left@1.0.0 is withheld by policy (min_age).\n");
   const odd = await it.get("/o-acme/why/pkg:npm/left@1.0.0?withheld=%3Cscript%3E");
   assert.ok(!(await odd.text()).includes("script"));
+});
+
+Deno.test("whose token alone says the org is led to that org's page, where no token is shown", async () => {
+  const blocked = { rules: { block: { entries: [{ purl: "pkg:npm/left@1.0.0" }] } } };
+  await using it = await setting({ policies: { acme: blocked, beta: blocked } });
+  it.npm.publish({ name: "left", version: "1.1.0" });
+  const make = async (org: string) => {
+    const made = { org, user: "alice", role: "client", expires: null, by: "test" } as const;
+    const { secret } = await it.proxy.deps.tokens.create(made);
+    return { ...NPM, authorization: `Bearer ${secret}` };
+  };
+  const led = async (path: string, headers: HeadersInit) => {
+    const text = await (await it.get(path, headers)).text();
+    return /http:[^\s"\\]*\/why\/[^\s"\\]*/.exec(text)?.[0].slice("http://proxy.example".length);
+  };
+  const [acme, beta] = [await make("acme"), await make("beta")];
+  for (const [org, headers] of [["acme", acme], ["beta", beta]] as const) {
+    assert.equal(await led("/npm/left", headers), `/o-${org}/why/pkg:npm/left`);
+    assert.equal(
+      await led("/before/2099-01-01/npm/left/-/left-1.0.0.tgz", headers),
+      `/o-${org}/before/2099-01-01/why/pkg:npm/left@1.0.0`,
+    );
+  }
+  const named = await led("/o-acme/u-alice/npm/left/-/left-1.0.0.tgz", acme);
+  assert.equal(named, "/o-acme/u-alice/why/pkg:npm/left@1.0.0");
+  assert.match(await (await it.get("/o-acme/why/pkg:npm/left")).text(), /"acme": 1 of 2 withheld/);
 });
