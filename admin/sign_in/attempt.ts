@@ -18,6 +18,26 @@ const schema = v.strictObject({
 
 export type Attempt = v.InferOutput<typeof schema>;
 
+/** An attempt that may still come back, as it travels and as it is. */
+export interface Pending {
+  readonly sealed: string;
+  readonly attempt: Attempt;
+}
+
+/** Of one browser, each in a tab of its own. */
+const MAX_PENDING = 4;
+/** Characters; browsers drop a cookie of more than 4,096 with its name. */
+const MAX_COOKIE = 4_000;
+/** base64url has none. */
+const BETWEEN = ".";
+
+/** The cookie for these attempts, newest first; the oldest go where there are too many. */
+export function cookieOf(sealed: readonly string[]): string {
+  const kept = sealed.slice(0, MAX_PENDING);
+  while (kept.length > 1 && kept.join(BETWEEN).length > MAX_COOKIE) kept.pop();
+  return kept.join(BETWEEN);
+}
+
 const IV_BYTES = 12;
 const URL_SAFE = { alphabet: "base64url", omitPadding: true } as const;
 const PURPOSE = new TextEncoder().encode("package-proxy sign-in attempt 1");
@@ -37,8 +57,17 @@ export class AttemptBox {
     return new Uint8Array([...iv, ...new Uint8Array(sealed)]).toBase64(URL_SAFE);
   }
 
+  /** The attempts in a cookie, newest first, but for those not sealed here or too long ago. */
+  async pending(cookie: string, now: number): Promise<Pending[]> {
+    const all = await Promise.all(
+      cookie.split(BETWEEN, MAX_PENDING)
+        .map(async (sealed) => ({ sealed, attempt: await this.#open(sealed, now) })),
+    );
+    return all.flatMap(({ sealed, attempt }) => attempt === null ? [] : [{ sealed, attempt }]);
+  }
+
   /** null: not sealed here, or too long ago. */
-  async open(sealed: string, now: number): Promise<Attempt | null> {
+  async #open(sealed: string, now: number): Promise<Attempt | null> {
     try {
       const bytes = Uint8Array.fromBase64(sealed, { alphabet: "base64url" });
       const [iv, rest] = [bytes.subarray(0, IV_BYTES), bytes.subarray(IV_BYTES)];

@@ -9,7 +9,7 @@ import {
   type Sessions,
 } from "../../policy/store/sessions.ts";
 import { Problem } from "../problem.ts";
-import { type Attempt, AttemptBox } from "./attempt.ts";
+import { type Attempt, AttemptBox, cookieOf, type Pending } from "./attempt.ts";
 import { ATTEMPT_COOKIE, dropCookie, readCookie, SESSION_COOKIE, setCookie } from "./cookies.ts";
 import { GITHUB, githubProvider } from "./github.ts";
 import { openIdProvider } from "./openid.ts";
@@ -97,7 +97,9 @@ export class SignIn {
     };
     const location = await this.#provider.authorize(attempt);
     const sealed = await this.#box.seal(attempt);
-    return redirect(location.href, [setCookie(ATTEMPT_COOKIE, sealed, ATTEMPT_MS)]);
+    const earlier = (await this.#pending(request)).map((one) => one.sealed);
+    const cookie = cookieOf([sealed, ...earlier]);
+    return redirect(location.href, [setCookie(ATTEMPT_COOKIE, cookie, ATTEMPT_MS)]);
   }
 
   /**
@@ -105,13 +107,15 @@ export class SignIn {
    * IssuerUnavailable, StoreUnavailable.
    */
   async finish(request: Request): Promise<Response> {
-    const { now, settings } = this.#options;
-    const sealed = readCookie(request.headers, ATTEMPT_COOKIE);
-    const attempt = sealed === null ? null : await this.#box.open(sealed, now());
-    if (attempt === null) {
+    const { settings } = this.#options;
+    const { searchParams } = new URL(request.url);
+    const pending = await this.#pending(request);
+    const own = pending.find((one) => one.attempt.state === searchParams.get("state"));
+    if (own === undefined) {
       throw new SignInRefused("This attempt to sign in began elsewhere, or too long ago.");
     }
-    const person = await this.#provider.identify(new URL(request.url).searchParams, attempt);
+    const { attempt } = own;
+    const person = await this.#provider.identify(searchParams, attempt);
     const grants = grantsOf(settings.allowed, person);
     if (grants.length === 0) {
       throw new SignInRefused(`${person.email} has no access here.`);
@@ -123,10 +127,17 @@ export class SignIn {
       await this.sessions.remove(earlier.user, earlier.id, { by: earlier.user });
     }
     const base = attempt.redirectUri.slice(0, -CALLBACK.length);
+    const others = cookieOf(pending.filter((one) => one !== own).map((one) => one.sealed));
     return redirect(`${base}${attempt.returnTo}`, [
       setCookie(SESSION_COOKIE, opened.secret, SESSION_MS),
-      dropCookie(ATTEMPT_COOKIE),
+      others === "" ? dropCookie(ATTEMPT_COOKIE) : setCookie(ATTEMPT_COOKIE, others, ATTEMPT_MS),
     ]);
+  }
+
+  /** The browser's attempts that may still come back: it may have begun in several tabs. */
+  async #pending({ headers }: Request): Promise<Pending[]> {
+    const cookie = readCookie(headers, ATTEMPT_COOKIE);
+    return cookie === null ? [] : await this.#box.pending(cookie, this.#options.now());
   }
 
   /** Ends the request's session, whose CSRF proof has been checked. Throws StoreUnavailable. */

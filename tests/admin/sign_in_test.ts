@@ -175,6 +175,39 @@ Deno.test("the way back works once: a replayed code begins no second session", (
     assert.equal(await sessionsOf(world, "bob@acme.example"), 1);
   }));
 
+Deno.test("several tabs sign in at once, each to its own page, in whichever order they come back", () =>
+  inSignInWorld(async (world) => {
+    world.provider.who = "bob";
+    const browser = world.browser();
+    const pages = ["/admin/v1/orgs", "/admin/v1/sessions", "/admin/"];
+    const tabs: URL[] = [];
+    for (const page of pages) {
+      const from = `/admin/sign-in?return=${page}`;
+      tabs.push((await browser.go(from, (next) => next.origin !== HERE)).url);
+    }
+    for (const i of [1, 0, 2]) {
+      const back = await browser.go(tabs[i], (next) => next.origin === HERE);
+      const { status, headers } = await browser.ask(back.url);
+      assert.deepEqual([status, headers.get("location")], [303, `${HERE}${pages[i]}`]);
+    }
+    assert.deepEqual([...browser.jar(HERE).keys()], [SESSION]);
+    assert.equal(await sessionsOf(world, "bob@acme.example"), 1);
+  }));
+
+Deno.test("attempts that nobody ends fill no cookie beyond what browsers keep", () =>
+  inSignInWorld(async (world) => {
+    world.provider.who = "bob";
+    const browser = world.browser();
+    const long = `/admin/sign-in?return=/admin/v1/orgs/${"a".repeat(1_900)}`;
+    for (let i = 0; i < 6; i++) await browser.ask("/admin/sign-in");
+    for (const from of ["/admin/sign-in", long, long, "/admin/sign-in"]) {
+      const back = await browser.callback(from);
+      assert((browser.jar(HERE).get(ATTEMPT) ?? "").length <= 4_000);
+      if (from === long) continue;
+      assert.equal((await browser.ask(back)).status, 303);
+    }
+  }));
+
 Deno.test("the way back belongs to the browser that left", () =>
   inSignInWorld(async (world) => {
     world.provider.who = "eve";
