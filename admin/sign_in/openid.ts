@@ -10,11 +10,15 @@ import { fetchBy, type Provider, type ProviderSettings, SignInRefused } from "./
 const DISCOVERY_MS = 3600_000;
 const SKEW_S = 60;
 
+/** Some write `null` for what they leave out, as Go does of an empty list. */
+const claim = <const S extends v.GenericSchema>(schema: S) =>
+  v.optional(v.pipe(v.nullable(schema), v.transform((value) => value ?? undefined)));
+
 const claimsSchema = v.looseObject({
-  email: v.optional(v.string()),
-  email_verified: v.optional(v.union([v.boolean(), v.string()])),
+  email: claim(v.string()),
+  email_verified: claim(v.union([v.boolean(), v.string()])),
   // Who is in one group alone is given it as a text by some (AD FS).
-  groups: v.optional(v.union([
+  groups: claim(v.union([
     v.array(v.string()),
     v.pipe(v.string(), v.transform((group) => [group])),
   ])),

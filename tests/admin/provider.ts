@@ -5,7 +5,7 @@ export const CLIENT = { id: "package-proxy", secret: "a-secret-of-thirty-two-cha
 export interface Account {
   readonly email?: string;
   readonly email_verified?: boolean;
-  readonly groups?: readonly string[] | string;
+  readonly groups?: readonly string[] | string | null;
 }
 
 /** One process for all tests of a file: it knows nobody, so it remembers nobody. */

@@ -101,6 +101,18 @@ Deno.test("a provider may give the only group of somebody as a text", () =>
     assert.equal(await may("platform,all"), 303);
   }));
 
+Deno.test("a provider may write null for somebody without groups", () =>
+  inSignInWorld(async ({ signedIn, provider }) => {
+    provider.accounts.set("dave", {
+      email: "dave@acme.example",
+      email_verified: true,
+      groups: null,
+    });
+    const browser = await signedIn("dave");
+    assert.equal((await browser.ask("/admin/v1/orgs/acme/installs")).status, 200);
+    assert.equal((await browser.ask("/admin/v1/orgs/other/installs")).status, 403);
+  }));
+
 Deno.test("what a session changes is audited under its person's address", () =>
   inSignInWorld(async ({ signedIn, proxy }) => {
     const browser = await signedIn("alice");
