@@ -1,6 +1,7 @@
 /** What a request passes before it is routed: bounds on its address, its tokens and its number. */
 import { readAuthorization } from "./authorization.ts";
 import type { Ecosystem } from "../ecosystems/ecosystem.ts";
+import { BodyRefused, readBounded } from "../policy/bounded_body.ts";
 import type { Policy } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 import { type Problem, RequestError, respond, respondProblem } from "./errors.ts";
@@ -19,6 +20,8 @@ import type { Exceeded } from "./throttle.ts";
 const MAX_URL = 8_192;
 /** A token, or the identity token of a CI job, which has a few kilobytes. */
 const MAX_AUTHORIZATION = 16_384;
+/** Of the admin API's forms, which hold a token, a reason and a comment. */
+const MAX_FORM = 64 * 1024;
 
 /** What requests cost besides the usual 1: records are searched, versions listed, lockfiles judged. */
 const COSTS: Readonly<Record<string, number>> = { why: 5, admin: 10, check: 200 };
@@ -172,19 +175,38 @@ export async function guardAdmin(
   answer: () => Response | Promise<Response>,
 ): Promise<Response> {
   const { headers, method, url } = arrival.request;
-  const header = headers.get("authorization");
   const signsIn = CALLBACK.test(decoded(url));
-  if (header === null && method === "GET" && !signsIn) return await answer();
+  if (!headers.has("authorization") && method === "GET" && !signsIn) return await answer();
   const waitMs = deps.throttle.tokensWait(arrival);
   if (waitMs > 0) {
-    const secret = /^bearer +(.+)$/i.exec(header ?? "")?.[1].trim() ?? "";
-    if (deps.tokens.recall(secret) === null) throw new RequestError(guessing(waitMs));
+    const secret = signsIn ? "" : await secretOf(arrival.request);
+    // Whoever gives none guesses none: a session's cookie is nothing to be guessed.
+    if (secret !== null && deps.tokens.recall(secret) === null) {
+      throw new RequestError(guessing(waitMs));
+    }
   }
   const response = await answer();
   if (response.status === 401 || (signsIn && response.status === 403)) {
     deps.throttle.wrongToken(arrival.ip);
   }
   return response;
+}
+
+/** The token that the admin API would look up; `""`: what can be none, null: it is given none. */
+async function secretOf(request: Request): Promise<string | null> {
+  const header = request.headers.get("authorization");
+  if (header !== null) return /^bearer +(.+)$/i.exec(header)?.[1].trim() ?? "";
+  const type = (request.headers.get("content-type") ?? "").split(";", 1)[0].trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded") return null;
+  try {
+    // As it came, as it will be read.
+    const bytes = await readBounded(request.clone().body, { maxBytes: MAX_FORM });
+    const token = new URLSearchParams(new TextDecoder().decode(bytes)).get("token")?.trim() ?? "";
+    return token === "" ? null : token;
+  } catch (cause) {
+    if (!(cause instanceof BodyRefused)) throw cause;
+    return "";
+  }
 }
 
 /**

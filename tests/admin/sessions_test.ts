@@ -4,6 +4,7 @@ import { openJournal } from "../../policy/store/journal.ts";
 import { keys } from "../../policy/store/keys.ts";
 import { openSessions } from "../../policy/store/sessions.ts";
 import type { News } from "../../policy/store/types.ts";
+import { createApp } from "../../routes/app.ts";
 import { wish } from "../policy/store/exceptions_fixture.ts";
 import { HERE } from "./browser.ts";
 import { ALLOWED, csrfOf, inSignInWorld, oidcSettings, OURS, sessionsOf } from "./sign_in_world.ts";
@@ -315,3 +316,32 @@ Deno.test("whoever has a role in hundreds of orgs signs in, too", async () => {
   assert.deepEqual(await sessions.list(user), []);
   kv.close();
 });
+
+Deno.test("who guesses tokens at the same address stops no session, and no token that is known", () =>
+  inSignInWorld(async ({ proxy, signedIn }) => {
+    const browser = await signedIn("alice");
+    const csrf = await csrfOf(browser);
+    const made = { org: "acme", user: "ed", role: "editor", expires: null, by: "test" } as const;
+    const { secret } = await proxy.deps.tokens.create(made);
+    await proxy.deps.tokens.find(secret);
+    const app = createApp(proxy.deps);
+    const remoteAddr = { transport: "tcp", hostname: "198.51.100.7", port: 1 } as const;
+    const ask = async (path: string, init: RequestInit) =>
+      (await app(new Request(`${HERE}/admin/${path}`, init), { remoteAddr })).status;
+    const cookie = `${SESSION}=${browser.jar(HERE).get(SESSION)}`;
+    const post = (path: string, fields: Record<string, string>, headers = {}) =>
+      ask(path, {
+        method: "POST",
+        headers: { ...OURS, ...headers },
+        body: new URLSearchParams(fields),
+      });
+    const request = "v1/orgs/acme/requests/none/decide";
+    for (let i = 0; i < 60; i++) await post(request, { token: `pp_guess${i}` });
+    assert.equal(await post(request, { token: "pp_guess" }, { cookie }), 429);
+    assert.equal(await post(request, { token: secret, decision: "deny" }), 404);
+    const json = { ...OURS, cookie, "x-csrf-token": csrf, "content-type": "application/json" };
+    const body = JSON.stringify({ user: "ci", role: "client" });
+    assert.equal(await ask("v1/orgs/acme/tokens", { method: "POST", headers: json, body }), 201);
+    assert.equal(await post(request, { csrf, decision: "deny" }, { cookie }), 404);
+    assert.equal(await post("sign-out", { csrf }, { cookie }), 303);
+  }));
