@@ -4,11 +4,17 @@ import type { Kept } from "../ecosystems/revalidated.ts";
 import type { Facts, Judgement, Lift, Policy } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
 
-/** Judgements by index, so that they go when it goes; then by policy revision. */
+/**
+ * Judgements by index, so that they go when it goes; then by policy. A policy's next revision takes
+ * the place of the one before, or all that there ever were would pile up with a package that does
+ * not change.
+ */
 export type Judgements = WeakMap<Index, Map<string, Judged>>;
 
-/** A judgement, and the facts that it was made with. */
+/** A judgement, and what it was made with. */
 interface Judged {
+  /** Of the policy. */
+  readonly revision: string;
   readonly judgement: Judgement;
   readonly facts: Facts | undefined;
   /** Unix ms. */
@@ -84,12 +90,15 @@ function judgeShared(
   const now = clock();
   let byPolicy = judgements.get(index);
   if (byPolicy === undefined) judgements.set(index, byPolicy = new Map());
-  const known = byPolicy.get(policy.revision);
-  if (known !== undefined && holds(known, { now, facts })) return known.judgement;
-  const judgement = shared(byPolicy, policy.judge(index.releases, now, undefined, facts));
+  const { revision } = policy;
   const hasInstant = policy.before !== null;
-  makeRoom(byPolicy, hasInstant);
-  byPolicy.set(policy.revision, { judgement, facts, at: now, hasInstant });
+  // No org's name is like the revision of an instant.
+  const place = hasInstant ? revision : policy.org;
+  const known = byPolicy.get(place);
+  if (known?.revision === revision && holds(known, { now, facts })) return known.judgement;
+  const judgement = shared(byPolicy, policy.judge(index.releases, now, undefined, facts));
+  if (known === undefined) makeRoom(byPolicy, hasInstant);
+  byPolicy.set(place, { revision, judgement, facts, at: now, hasInstant });
   return judgement;
 }
 
@@ -99,7 +108,7 @@ function makeRoom(known: Map<string, Judged>, hasInstant: boolean): void {
   if (known.size < most) return;
   const alike = [...known].filter(([, judged]) => judged.hasInstant === hasInstant);
   if (alike.length < most) return;
-  for (const [revision] of alike) known.delete(revision);
+  for (const [place] of alike) known.delete(place);
 }
 
 /** Before it was made a judgement says nothing: the clock was ahead then. */

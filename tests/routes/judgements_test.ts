@@ -10,7 +10,7 @@ async function versions(proxy: Awaited<ReturnType<typeof testProxy>>, org = "def
   return Object.keys((await response.json()).versions);
 }
 
-/** What is kept of the package, by policy revision. */
+/** What is kept of the package, by policy. */
 function judged({ deps }: Awaited<ReturnType<typeof testProxy>>) {
   const source = deps.publicSources.get("npm");
   assert.ok(source);
@@ -70,4 +70,18 @@ Deno.test("whoever asks for many instants pushes out no policy's judgement", asy
   const ofInstants = revisions.filter((revision) => revision.includes(" before "));
   assert.equal(revisions.length - ofInstants.length, orgs.length);
   assert.ok(ofInstants.length > 0 && ofInstants.length <= 8, String(ofInstants.length));
+});
+
+Deno.test("a policy that is changed again and again holds one judgement of a package", async () => {
+  await using registry = startNpmRegistry();
+  await using proxy = await testProxy({ upstreams: { npm: registry.url } });
+  registry.publish({ name: "left", version: "1.0.0" });
+  registry.publish({ name: "left", version: "1.1.0" });
+  for (let change = 0; change < 10; change++) {
+    const withheld = `1.${change % 2}.0`;
+    const policy = { rules: { block: { entries: [{ purl: `pkg:npm/left@${withheld}` }] } } };
+    await proxy.deps.policies.replace("default", policy, { by: "test" });
+    assert.deepEqual(await versions(proxy), withheld === "1.0.0" ? ["1.1.0"] : ["1.0.0"]);
+  }
+  assert.equal(judged(proxy).size, 1);
 });
