@@ -1,5 +1,6 @@
 import { committed } from "./committed.ts";
 import { keys, type RecordKind } from "./keys.ts";
+import { listOrgs } from "./leaps.ts";
 import type { Reading } from "./record_scan.ts";
 import { guardedList } from "./timeout.ts";
 import type { Stats } from "./types.ts";
@@ -49,21 +50,28 @@ export async function readStats(
   }
 }
 
-/** Deletes the counters of days that lie wholly before the retention; their number. */
+/**
+ * Deletes the counters of days that lie wholly before the retention; their number. Those that stay,
+ * hundreds of times as many, are not read.
+ */
 export async function sweepCounters(reading: Reading): Promise<number> {
-  const oldest = dayOf(Math.max(0, reading.now() - reading.retentionMs));
   let old: Deno.KvKey[] = [];
   let swept = 0;
-  for await (const entry of list(reading, { prefix: keys.allCounters() })) {
-    const day = entry.key[2];
-    if (typeof day !== "string" || day >= oldest) continue;
-    old.push(entry.key);
+  for await (const { key } of countersPast(reading)) {
+    old.push(key);
     if (old.length === DELETES) {
       swept += await remove(reading, old);
       old = [];
     }
   }
   return swept + await remove(reading, old);
+}
+
+async function* countersPast(reading: Reading) {
+  const oldest = dayOf(Math.max(0, reading.now() - reading.retentionMs));
+  for (const org of await listOrgs(reading.kv, keys.allCounters(), reading.timeoutMs)) {
+    yield* list(reading, { prefix: keys.counters(org), end: keys.counters(org, oldest) });
+  }
 }
 
 async function remove(reading: Reading, old: readonly Deno.KvKey[]): Promise<number> {

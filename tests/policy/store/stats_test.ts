@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { keys } from "../../../policy/store/keys.ts";
-import { DAY, input, START, withRecords } from "./records_fixture.ts";
+import { DAY, input, kvWith, START, withRecords } from "./records_fixture.ts";
 
 const RETENTION = 30 * DAY;
 
@@ -21,6 +21,36 @@ Deno.test("the sweep removes every counter past the retention, however many, and
     assert.equal(await records.sweep(), 1);
     assert.equal((await records.stats("acme", {})).installs, 1);
   }, { retentionMs: RETENTION });
+});
+
+Deno.test("the sweep reads what it removes, and next to nothing of what stays", async () => {
+  let read = 0;
+  const counting = (kv: Deno.Kv) =>
+    kvWith(kv, {
+      list: <T>(selector: Deno.KvListSelector, options?: Deno.KvListOptions) => {
+        const entries = kv.list<T>(selector, options);
+        const next = entries.next.bind(entries);
+        entries.next = async () => {
+          const result = await next();
+          if (!result.done) read++;
+          return result;
+        };
+        return entries;
+      },
+    });
+  await withRecords(async ({ kv, records }) => {
+    const count = (org: string, ago: number) => {
+      const day = new Date(START - ago * DAY).toISOString().slice(0, 10);
+      return kv.set(keys.counter(org, day, "install", "ecosystem", "npm"), new Deno.KvU64(1n));
+    };
+    for (const org of ["acme", "acme-2", "globex"]) {
+      for (let ago = 0; ago <= 30; ago++) await count(org, ago);
+    }
+    await count("acme-2", 31);
+    assert.equal(await records.sweep(), 1);
+    assert.equal(read, 3 + 1, "each org once, and what is old");
+    assert.equal((await records.stats("acme-2", {})).installs, 31);
+  }, { retentionMs: RETENTION, wrap: counting });
 });
 
 Deno.test("what is no counter is counted as nothing", async () => {
