@@ -12,7 +12,8 @@ import type { ComponentRow, PackageRow, Page, UserRow } from "./types.ts";
 
 /**
  * Installs added up by package and by user. The indexes are sorted by those, so
- * that the sums of one package, or of one user, are all that is in memory.
+ * that the sums of one package, or of one user, are all that is in memory; of
+ * the users of one package, those are.
  */
 
 interface PageOf {
@@ -31,6 +32,11 @@ interface Sums {
 interface VersionSums extends Sums {
   readonly version: string;
   readonly users: Set<string>;
+}
+
+interface UserSums extends Sums {
+  readonly user: string;
+  readonly packages: Set<string>;
 }
 
 interface PackageSums {
@@ -167,18 +173,50 @@ async function* sumUsers(
   filter: Filter,
   after: string | null,
 ): AsyncGenerator<UserRow> {
+  if (filter.user === null && filter.packages !== null) {
+    yield* sumUsersOfPackage(reading, filter, after);
+    return;
+  }
   const selector = userSelector(filter, after);
   if (selector === null) return;
-  let current: { user: string; packages: Set<string>; sums: Sums } | null = null;
+  let current: UserSums | null = null;
   for await (const found of matching(reading, filter, selector, factsOfUserEntry)) {
     if (current === null || current.user !== found.user) {
       if (current !== null) yield userRow(current);
-      current = { user: found.user, packages: new Set(), sums: noneYet(found.id) };
+      current = newUser(found);
     }
-    count(current.sums, found.id);
-    current.packages.add(`${found.ecosystem}/${found.name}`);
+    countUser(current, found);
   }
   if (current !== null) yield userRow(current);
+}
+
+/** One package's users are found by the package: all users together have installed far more. */
+async function* sumUsersOfPackage(
+  reading: Reading,
+  filter: Filter,
+  after: string | null,
+): AsyncGenerator<UserRow> {
+  const users = new Map<string, UserSums>();
+  for (const selector of packageSelectors(filter, null)) {
+    for await (const found of matching(reading, filter, selector, factsOfPackageEntry)) {
+      const { user } = found;
+      if (user === "" || (after !== null && user <= after)) continue;
+      const sums = users.get(user) ?? newUser(found);
+      users.set(user, sums);
+      countUser(sums, found);
+    }
+  }
+  const sorted = [...users.values()].sort((a, b) => a.user < b.user ? -1 : 1);
+  yield* sorted.map(userRow);
+}
+
+function newUser({ user, id }: Found): UserSums {
+  return { user, packages: new Set(), ...noneYet(id) };
+}
+
+function countUser(sums: UserSums, { ecosystem, name, id }: Found): void {
+  count(sums, id);
+  sums.packages.add(`${ecosystem}/${name}`);
 }
 
 function userSelector(filter: Filter, after: string | null): Deno.KvListSelector | null {
@@ -192,9 +230,10 @@ function userSelector(filter: Filter, after: string | null): Deno.KvListSelector
   return after === null ? { prefix } : { prefix, start: [...prefix, after, "~"] };
 }
 
-function userRow(of: { user: string; packages: Set<string>; sums: Sums }): UserRow {
-  const { count, first, last } = timesOf(of.sums);
-  return { user: of.user, count, packages: of.packages.size, first, last };
+function userRow(sums: UserSums): UserRow {
+  const { user, packages } = sums;
+  const { count, first, last } = timesOf(sums);
+  return { user, count, packages: packages.size, first, last };
 }
 
 async function* matching(

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { keys } from "../../../policy/store/keys.ts";
 import type { PackageRow, RecordQuery, Records, UserRow } from "../../../policy/store/types.ts";
-import { collect, DAY, input, START, withRecords, type World } from "./records_fixture.ts";
+import {
+  collect,
+  DAY,
+  input,
+  kvListing,
+  START,
+  withRecords,
+  type World,
+} from "./records_fixture.ts";
 
 async function fill({ records, clock }: World): Promise<void> {
   const add = async (release: string, user: string) => {
@@ -134,6 +142,28 @@ Deno.test("users: each once, with what they installed", async () => {
     assert.deepEqual(await names({ user: "" }), []);
     assert.deepEqual(await names({ since: START + 3_000 }), ["alice", "carol"]);
   });
+});
+
+Deno.test("the users of a package are found among its installs, not among all there are", async () => {
+  let read = 0;
+  const counting = (kv: Deno.Kv) => kvListing(kv, () => read++);
+  await withRecords(async (world) => {
+    await fill(world);
+    const { records } = world;
+    for (let i = 0; i < 40; i++) await records.add("install", input(`npm:other-${i}@1.0.0`));
+    for (const limit of [1, 2, 10]) {
+      read = 0;
+      const users = await paged(
+        (page) => records.users({ org: "acme", package: "lodash" }, page),
+        limit,
+      );
+      assert.deepEqual(users.map((row) => [row.user, row.count, row.packages]), [
+        ["alice", 2, 1],
+        ["bob", 2, 1],
+      ]);
+      assert.ok(read <= 5 * users.length, `${read} entries read`);
+    }
+  }, { wrap: counting });
 });
 
 Deno.test("stats add up by ecosystem, by day and by code", async () => {

@@ -75,6 +75,22 @@ export function kvWith(kv: Deno.Kv, methods: Partial<Deno.Kv>): Deno.Kv {
   });
 }
 
+/** A KV that tells of every entry it lists. */
+export function kvListing(kv: Deno.Kv, listed: () => void): Deno.Kv {
+  return kvWith(kv, {
+    list: <T>(selector: Deno.KvListSelector, options?: Deno.KvListOptions) => {
+      const entries = kv.list<T>(selector, options);
+      const next = entries.next.bind(entries);
+      entries.next = async () => {
+        const result = await next();
+        if (!result.done) listed();
+        return result;
+      };
+      return entries;
+    },
+  });
+}
+
 /** `commit` of every atomic replaced by what `around` makes of it. */
 export function kvCommitting(
   kv: Deno.Kv,

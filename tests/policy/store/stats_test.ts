@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { keys } from "../../../policy/store/keys.ts";
-import { DAY, input, kvWith, START, withRecords } from "./records_fixture.ts";
+import { DAY, input, kvListing, START, withRecords } from "./records_fixture.ts";
 
 const RETENTION = 30 * DAY;
 
@@ -25,19 +25,7 @@ Deno.test("the sweep removes every counter past the retention, however many, and
 
 Deno.test("the sweep reads what it removes, and next to nothing of what stays", async () => {
   let read = 0;
-  const counting = (kv: Deno.Kv) =>
-    kvWith(kv, {
-      list: <T>(selector: Deno.KvListSelector, options?: Deno.KvListOptions) => {
-        const entries = kv.list<T>(selector, options);
-        const next = entries.next.bind(entries);
-        entries.next = async () => {
-          const result = await next();
-          if (!result.done) read++;
-          return result;
-        };
-        return entries;
-      },
-    });
+  const counting = (kv: Deno.Kv) => kvListing(kv, () => read++);
   await withRecords(async ({ kv, records }) => {
     const count = (org: string, ago: number) => {
       const day = new Date(START - ago * DAY).toISOString().slice(0, 10);
