@@ -23,6 +23,7 @@ import type {
   Verdict,
   VersionSchemes,
 } from "./types.ts";
+import { ALLOWED, verdictOf } from "./verdict.ts";
 
 /** The one place where releases are judged. */
 
@@ -206,14 +207,6 @@ const UNASKED: Facts = Object.freeze({
   dependencies: new Map(),
 });
 
-const ALLOWED: Verdict = Object.freeze({
-  action: "allow",
-  code: null,
-  message: "",
-  until: null,
-  findings: Object.freeze([]),
-});
-
 const FAILED: Finding = Object.freeze({
   code: "metadata_invalid",
   message: "what the registry says of it cannot be checked",
@@ -229,6 +222,8 @@ function judge(releases: readonly Release[], asked: Case): Judgement {
   const changes = new Changes(asked.now);
   const waive = waiver(asked, changes);
   const found: (JudgedFinding[] | null)[] = [];
+  /** When what waives a finding ends, where it does (Unix ms). */
+  const waivedUntil = new Map<JudgedFinding, number>();
   for (let position = 0; position < releases.length; position++) {
     const release = releases[position];
     let findings: JudgedFinding[] | null = null;
@@ -237,19 +232,24 @@ function judge(releases: readonly Release[], asked: Case): Judgement {
       if (finding === null) continue;
       changes.at(finding.until);
       findings ??= [];
-      findings.push({
+      const waived = waive(rule, release);
+      const judged: JudgedFinding = {
         code: finding.code,
         message: finding.message,
         until: finding.until,
         rule: rule.id,
         level: rule.level,
-        waived: waive(rule, release),
-      });
+        waived: waived?.by ?? null,
+      };
+      findings.push(judged);
+      if (waived !== null && waived.until !== null) waivedUntil.set(judged, waived.until);
     }
     found.push(findings);
   }
   liftFixes(releases, found, { asked, facts });
-  const verdicts = found.map((findings) => findings === null ? ALLOWED : verdictOf(findings));
+  const verdicts = found.map((findings) =>
+    findings === null ? ALLOWED : verdictOf(findings, waivedUntil)
+  );
   return { ...summary(verdicts), verdicts, changesAt: changes.next };
 }
 
@@ -316,17 +316,24 @@ function guarded(
   }
 }
 
+interface Waiver {
+  readonly by: JudgedFinding["waived"];
+  /** Unix ms; null: it does not end. */
+  readonly until: number | null;
+}
+
 /** What, if anything, takes a rule's finding back. */
 function waiver({ exceptions, now, lift }: Case, changes: Changes) {
   const exceptionEnd = exceptions.finder(now);
-  return (rule: CompiledRule, release: Release): JudgedFinding["waived"] => {
+  return (rule: CompiledRule, release: Release): Waiver | null => {
     try {
       const end = rule.waivable ? exceptionEnd(rule.id, release) : undefined;
       if (end !== undefined) {
         changes.at(end);
-        return "exception";
+        return { by: "exception", until: end };
       }
-      return rule.lifted && lift?.(release) === true ? "audit_override" : null;
+      // Nothing is to be had by waiting for the end of a minute.
+      return rule.lifted && lift?.(release) === true ? { by: "audit_override", until: now } : null;
     } catch {
       return null; // an exception that cannot be applied is none
     }
@@ -343,24 +350,6 @@ class Changes {
     if (instant === null || !(instant > this.now)) return;
     if (this.next === null || instant < this.next) this.next = instant;
   }
-}
-
-function verdictOf(findings: readonly JudgedFinding[]): Verdict {
-  const counting = findings.filter(({ waived }) => waived === null);
-  const denying = counting.filter(({ level }) => level === "deny");
-  const deciding = denying.length > 0 ? denying : counting;
-  if (deciding.length === 0) return { ...ALLOWED, findings };
-  const [{ code, message, level: action }] = deciding;
-  return { action, code, message, until: latest(deciding), findings };
-}
-
-function latest(findings: readonly Finding[]): number | null {
-  let last = -Infinity;
-  for (const { until } of findings) {
-    if (until === null) return null;
-    if (until > last) last = until;
-  }
-  return last;
 }
 
 function summary(verdicts: readonly Verdict[]): { denied: number; signature: string } {

@@ -156,7 +156,10 @@ export interface Verdict {
   readonly code: string | null;
   /** Its sentence; `""` when allowed. */
   readonly message: string;
-  /** When every denying (or warning) finding has ended (Unix ms); null: not known. */
+  /**
+   * When every denying (or warning) finding has ended, those included that count
+   * again before then since what waives them ends (Unix ms); null: not known.
+   */
   readonly until: number | null;
   /** Every finding, waived ones included, in the order of the rules. */
   readonly findings: readonly JudgedFinding[];
