@@ -6,6 +6,11 @@ export function instant(time: number): string {
   return new Date(time).toISOString().replace(/\.\d{3}Z$/, "Z");
 }
 
+/** The same of an end, in whole seconds up, so that whoever comes back then finds that it has ended. */
+export function endInstant(time: number): string {
+  return instant(Math.ceil(time / 1000) * 1000);
+}
+
 /** One paragraph: package, rule, reason, date if known (in the reason), where to read more. */
 function refusalText(refusal: Refusal): string {
   return `${whatOf(refusal)} is withheld by policy (${refusal.code}): ` +
@@ -18,7 +23,7 @@ function whatOf({ name, version }: Refusal): string {
 
 /** The headers that every refusal carries. */
 function refusalHeaders(refusal: Refusal, type: string): Headers {
-  const until = refusal.until === null ? "" : `; until="${instant(refusal.until)}"`;
+  const until = refusal.until === null ? "" : `; until="${endInstant(refusal.until)}"`;
   return new Headers({
     "content-type": type,
     "cache-control": "no-store",
@@ -44,7 +49,7 @@ function refusalDocument(refusal: Refusal) {
     purl: refusal.purl,
     rule: refusal.code,
     reason: refusal.message,
-    until: refusal.until === null ? null : instant(refusal.until),
+    until: refusal.until === null ? null : endInstant(refusal.until),
     why: refusal.why,
   };
 }

@@ -2,7 +2,7 @@
 import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
 import { loadWith } from "../ecosystems/indexes.ts";
 import { type LockedEntry, statedDigests } from "../ecosystems/lockfiles/mod.ts";
-import { instant } from "../ecosystems/refusal.ts";
+import { endInstant } from "../ecosystems/refusal.ts";
 import { pauser } from "../policy/pauser.ts";
 import type { Action, Policy, ReleaseFile, Verdict } from "../policy/types.ts";
 import type { Deps } from "./deps.ts";
@@ -212,7 +212,7 @@ function outcomeOf({ action, code, message, until }: Verdict): Outcome {
     verdict: action,
     code,
     reason: code === null ? null : message,
-    until: until === null ? null : instant(until),
+    until: until === null ? null : endInstant(until),
   };
 }
 

@@ -1,7 +1,7 @@
 /** `/why/<purl>`: every version's verdict under this org's policy, for people, terminals and programs. */
 import type { Ecosystem, Index } from "../ecosystems/ecosystem.ts";
 import { loadWith } from "../ecosystems/indexes.ts";
-import { instant } from "../ecosystems/refusal.ts";
+import { endInstant, instant } from "../ecosystems/refusal.ts";
 import { parsePurl, purl } from "../policy/purl.ts";
 import { StoreUnavailable } from "../policy/store/errors.ts";
 import type { ExceptionRequest } from "../policy/store/request.ts";
@@ -209,7 +209,7 @@ function explain(
       verdict: verdict.action,
       code: verdict.code,
       reason: verdict.code === null ? null : verdict.message,
-      until: verdict.until === null ? null : instant(verdict.until),
+      until: verdict.until === null ? null : endInstant(verdict.until),
       published: release.publishedAt === null ? null : instant(release.publishedAt),
       findings: verdict.findings,
     };

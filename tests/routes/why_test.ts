@@ -70,6 +70,25 @@ Deno.test("/why says of every version, newest first, what the policy makes of it
   assert.equal(body.versions[0].findings[0].waived, "exception");
 });
 
+Deno.test("whoever comes back at the instant that they were told is not told again to wait", async () => {
+  await using given = await world();
+  const { registry, proxy } = given;
+  const publishedAt = new Date(given.young.getTime() + 242);
+  registry.publish({ name: "right", version: "1.0.0", publishedAt });
+  const file = () => given.ask("/npm/right/-/right-1.0.0.tgz");
+  const refused = await file();
+  const { until } = await refused.json();
+  const { versions: [explained] } = await (await given.ask("/why/pkg:npm/right", JSON_FORM)).json();
+  const checked = await proxy.fetch("/check", { method: "POST", body: "pkg:npm/right@1.0.0\n" });
+  const { entries: [found] } = await checked.json();
+  assert.deepEqual([explained.until, found.until], [until, until]);
+  assert.ok(refused.headers.get("policy-decision")?.includes(`until="${until}"`));
+  proxy.clock.now = Date.parse(until);
+  const served = await file();
+  assert.equal(served.status, 200);
+  await served.body?.cancel();
+});
+
 Deno.test("/why of one version speaks of that one, scope encoded or not", async () => {
   await using given = await world();
   for (
