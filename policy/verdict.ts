@@ -1,3 +1,4 @@
+import { formatInstant } from "./duration.ts";
 import type { Finding, JudgedFinding, Verdict } from "./types.ts";
 
 /** What the findings against one release come to. */
@@ -19,14 +20,15 @@ export function verdictOf(
   const denying = counting.filter(({ level }) => level === "deny");
   const deciding = denying.length > 0 ? denying : counting;
   if (deciding.length === 0) return { ...ALLOWED, findings };
-  const [{ code, message, level: action }] = deciding;
+  const [first] = deciding;
+  const { code, level: action } = first;
   const waived = waivedUntil.size === 0
     ? []
     : findings.filter((finding) =>
       waivedUntil.has(finding) && (action === "warn" || finding.level === "deny")
     );
-  const { until } = lastOf(deciding, waived, waivedUntil);
-  return { action, code, message, until, findings };
+  const last = lastOf(deciding, waived, waivedUntil);
+  return { action, code, message: sentence(first, last), until: last.until, findings };
 }
 
 /** The finding that ends last, those among them that count again before the others have ended. */
@@ -42,4 +44,12 @@ function lastOf(
     (last, finding) => again(finding) <= endOf(last) ? later(last, finding) : last,
     deciding.reduce(later),
   );
+}
+
+/** The first finding's sentence; a date in it holds only where nothing lasts longer. */
+function sentence(first: JudgedFinding, last: Finding): string {
+  const { message, until, level } = first;
+  if (level === "warn" || until === null || until === last.until) return message;
+  const end = last.until === null ? "" : ` until ${formatInstant(last.until)}`;
+  return `${message}; also withheld (${last.code})${end}`;
 }

@@ -43,3 +43,18 @@ Deno.test("nobody is told to wait for a day before the age that an audit lifts f
   assert.equal(verdict.code, "new_package");
   assert.equal(verdict.until, NOW + 9 * DAY);
 });
+
+Deno.test("a sentence with a date says what withholds for longer than that", () => {
+  const rules = { min_age: { age: "20d" }, new_package: { level: "deny", age: "5d" } };
+  const said = (more: object, exceptions: object[] = []) =>
+    only({ ...rules, ...more }, { exceptions }).judge([young], NOW).verdicts[0].message;
+  const message = "the package was first published 2026-11-30T10:00:00Z, less than 5d ago; " +
+    "available from 2026-12-05T10:00:00Z";
+  assert.equal(said({}), `${message}; also withheld (min_age) until 2026-12-20T10:00:00Z`);
+  assert.equal(said({ min_age: { age: "5d" } }), message);
+  assert.equal(said({ min_age: { age: "20d", level: "warn" } }), message);
+  assert.equal(
+    said({ min_age: {}, license }, [excepted("license", 1), excepted("min_age", 9)]),
+    `${message}; also withheld (license)`,
+  );
+});
