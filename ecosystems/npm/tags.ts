@@ -4,8 +4,9 @@ import { npmVersions } from "./versions.ts";
 /**
  * Tags that name only visible versions. `latest` falls back to the highest
  * visible stable version not above it (never by publish time: a backport would
- * win), every other tag to the highest visible one not above it of the same major and
- * pre-release channel; where there is none, the tag goes.
+ * win), to a pre-release only where no stable version is visible; every other
+ * tag to the highest visible one not above it of the same major and pre-release
+ * channel; where there is none, the tag goes.
  * @param tags as upstream has them
  * @param isVisible whether a version exists and is let through
  * @param visible all versions that are; asked for once at most
@@ -48,8 +49,10 @@ class Substitutes {
 
   latest(version: string): string | null {
     const wanted = readVersion(version);
-    const found = highest(this.#visible, (it) => isStable(it) && compare(it, wanted) <= 0) ??
-      highest(this.#visible, isStable) ?? highest(this.#visible, () => true);
+    const isAbove = (it: Read) => compare(it, wanted) > 0;
+    const found = highest(this.#visible, (it) => isStable(it) && !isAbove(it)) ??
+      highest(this.#visible, isStable) ?? highest(this.#visible, (it) => !isAbove(it)) ??
+      highest(this.#visible, () => true);
     return found?.text ?? null;
   }
 

@@ -32,7 +32,8 @@ function substitute(tag: string, version: string, visible: string[]): string | u
     .sort((a, b) => semver.compareBuild(b, a, options));
   const stable = sorted.filter((v) => semver.prerelease(v, options) === null);
   if (tag === "latest") {
-    return stable.find((v) => semver.lte(v, version, options)) ?? stable[0] ?? sorted[0] ??
+    const fits = (v: string) => semver.lte(v, version, options);
+    return stable.find(fits) ?? stable[0] ?? sorted.find(fits) ?? sorted[0] ??
       visible[0];
   }
   const channel = (v: string) => String(semver.prerelease(v, options)?.[0] ?? "");

@@ -27,6 +27,12 @@ Deno.test("`latest` names something as long as anything is visible: clients brea
   assert.deepEqual(tags({ latest: "1.0.0" }, []), {});
 });
 
+Deno.test("a hidden `latest` of a package without stable versions is no pre-release above it either", () => {
+  const visible = ["1.0.0-beta.3", "1.0.0-beta.4", "1.0.0-beta.6", "2.0.0-alpha.1"];
+  assert.deepEqual(tags({ latest: "1.0.0-beta.5" }, visible), { latest: "1.0.0-beta.4" });
+  assert.deepEqual(tags({ latest: "1.0.0-beta.1" }, visible), { latest: "2.0.0-alpha.1" });
+});
+
 Deno.test("another hidden tag keeps to its major and pre-release channel, or goes", () => {
   const visible = ["1.0.0", "2.0.0", "3.0.0-alpha.9", "3.0.0-beta.1", "3.0.0-beta.10"];
   assert.deepEqual(
