@@ -13,8 +13,10 @@ const settings = (schemes: VersionSchemes) =>
 
 const OURS: Finding = {
   code: "namespace",
-  message: "the name is kept for packages of this organisation, so the public registry is not " +
-    "asked for it, and no private registry is set up that has it",
+  // Nothing of whether the public registry is asked: where the rule only warns, it is.
+  message:
+    "the name is kept for packages of this organisation, and no private registry is set up " +
+    "that has it",
   until: null,
 };
 

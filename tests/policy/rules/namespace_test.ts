@@ -52,6 +52,9 @@ Deno.test("a policy without namespace judges nothing by its name", () => {
 Deno.test("namespace warns where told to, and exceptions waive it until they end", () => {
   const judged = only({ namespace: { level: "warn", names } });
   assert.deepEqual(findings(judged, [release({ name: "@acme/ui" })]), ["warn 1.0.0: namespace"]);
+  // It was asked for there, and is handed out.
+  const [warned] = judged.judge([release({ name: "@acme/ui" })], NOW).verdicts;
+  assert.doesNotMatch(warned.message, /public registry/);
   const exceptions = [{ purl: "pkg:npm/@acme/ui", rules: ["namespace"], until: "2026-12-24" }];
   const excepted = only({ namespace: { level: "deny", names } }, { exceptions });
   assert.equal(excepted.judgeName?.("npm", "@acme/ui", NOW).action, "allow");
