@@ -68,7 +68,8 @@ export interface Found {
 /** More than any project has; a file of a few bytes an entry would fill the memory. */
 const MAX_ENTRIES = 200_000;
 const TYPE = /^[a-z][a-z0-9.+-]*$/;
-const VERSION = /^[^\s\p{Cc}]{1,256}$/u;
+/** Characters of a version; no registry has a longer one. */
+const MAX_VERSION = 256;
 const SCHEME_BY_TYPE = new Map([...SCHEMES.values()].map((scheme) => [scheme.purlType, scheme]));
 
 /** Gathers entries: checks and normalises names, merges what is named twice. */
@@ -78,13 +79,15 @@ export class Collector {
   readonly #integrity = new Map<string, Set<string>>();
   readonly #skipped = new Map<string, Skipped>();
 
-  add({ type, name, version, line = null, integrity }: Found): void {
+  add({ type, name, version: stated, line = null, integrity }: Found): void {
     const scheme = SCHEME_BY_TYPE.get(type);
     const normal = scheme === undefined ? name : scheme.normalizeName(name);
     if (normal === null || !TYPE.test(type) || name === "") {
       return this.skip(name, `cannot be the name of a package in ${type}`);
     }
-    if (!VERSION.test(version)) return this.skip(name, `has no version but ${shown(version)}`);
+    // Clients leave out blanks around it; whatever else it is, they may find something for it.
+    const version = shown(stated.trim(), MAX_VERSION);
+    if (version === "") return this.skip(name, "has no version");
     const ecosystem = scheme?.ecosystem ?? type;
     const key = `${type} ${normal} ${version}`;
     if (this.#entries.has(key)) return this.#state(key, integrity);
@@ -139,10 +142,10 @@ function written(type: string, name: string, version: string): string | null {
   }
 }
 
-/** A piece of the file, short and without control characters, for a message. */
+/** A piece of the file, short and without control characters and halves of others, for people. */
 export function shown(text: string, length = 80): string {
   const short = text.length > length ? `${text.slice(0, length)}…` : text;
-  return short.replace(/\p{Cc}/gu, "\ufffd");
+  return short.replace(/[\p{Cc}\p{Cs}]/gu, "\ufffd");
 }
 
 /** An address for a message: without user, password, query and fragment. */
