@@ -2,6 +2,7 @@
  * package-lock.json and npm-shrinkwrap.json:
  * https://docs.npmjs.com/cli/configuring-npm/package-lock-json, version 1 as npm 5 and 6 wrote it.
  */
+import { bundledPaths } from "./npm_bundles.ts";
 import { Collector, type Locked, LockfileInvalid, shown } from "./locked.ts";
 import { isMembers, lineOf, type Members, object, table, text } from "./members.ts";
 import { addNpm, notRegistry, splitSpec } from "./npm_release.ts";
@@ -25,7 +26,7 @@ export function readNpmLock(root: Members): Locked {
   switch (version) {
     case 1:
       // Older npms read the tree whatever else there is, newer ones the packages.
-      addTree(collector, root, { bundled: false });
+      addTree(collector, root);
       break;
     case 2:
     case 3:
@@ -38,25 +39,16 @@ export function readNpmLock(root: Members): Locked {
         `Its lockfileVersion is ${shown(JSON.stringify(version))}; known are 1, 2 and 3`,
       );
   }
-  const bundling = new Set<string>();
+  const bundled = bundledPaths(packages);
   for (const [path, entry] of packages) {
-    const bundled = bundling.has(path.slice(0, Math.max(0, path.lastIndexOf(`/${MODULES}`))));
-    // npm writes a package before those below it.
-    if (bundled || bundles(path, entry)) bundling.add(path);
-    addPath(collector, path, { entry, bundled });
+    addPath(collector, path, { entry, bundled: bundled.has(path) });
   }
   return collector.locked(`package-lock.json ${version}`);
 }
 
-/** Whether a dependency brings others in its tarball; what the project bundles is downloaded as any other. */
-function bundles(path: string, entry: Members): boolean {
-  const names = entry.bundleDependencies;
-  return path.includes(MODULES) && Array.isArray(names) && names.length > 0;
-}
-
 interface Placed {
   readonly entry: Members;
-  /** Whether it is below a package that may bundle it. */
+  /** Whether it is in the tarball of a package above it. */
   readonly bundled: boolean;
 }
 
@@ -83,25 +75,20 @@ function addPath(collector: Collector, path: string, { entry, bundled }: Placed)
  */
 export const BUNDLED = "comes inside the package that bundles it";
 
-function addTree(collector: Collector, of: Members, { bundled }: { bundled: boolean }): void {
+function addTree(collector: Collector, of: Members): void {
   for (const [name, entry] of table(of, "dependencies")) {
-    addDependency(collector, name, { entry, bundled });
-    // Version 1 does not say which package bundles.
-    addTree(collector, entry, { bundled: true });
+    addDependency(collector, name, entry);
+    addTree(collector, entry);
   }
 }
 
-function addDependency(collector: Collector, alias: string, { entry, bundled }: Placed): void {
+/** Of a bundle, too: what a tarball should have and has not, npm 6 downloads. */
+function addDependency(collector: Collector, alias: string, entry: Members): void {
   const stated = text(entry, "version");
   if (stated === undefined) return collector.skip(alias, "has no version");
   const elsewhere = notRegistry(stated);
   if (elsewhere !== null) return collector.skip(alias, elsewhere);
   const integrity = text(entry, "integrity");
-  if (
-    bundled && entry.bundled === true && entry.resolved === undefined && integrity === undefined
-  ) {
-    return collector.skip(`${alias}@${stated}`, BUNDLED);
-  }
   const [name, version] = splitSpec(stated.replace(/^npm:/, "")) ?? [alias, stated];
   const line = lineOf(entry);
   // A tarball's address stands in place of its version.

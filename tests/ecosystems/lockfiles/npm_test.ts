@@ -56,8 +56,13 @@ Deno.test("what comes from no registry is named with its reason", async () => {
     "node_modules/z": { version: "1.0.0", resolved: "file:z-1.0.0.tgz" },
     "node_modules/u": { version: "1.0.0", resolved: "https://user:secret@files.example/u.tgz?k=1" },
     "node_modules/npm": { version: "1.0.0", bundleDependencies: ["b"] },
-    "node_modules/npm/node_modules/b": { version: "1.0.0", inBundle: true },
+    "node_modules/npm/node_modules/b": {
+      version: "1.0.0",
+      inBundle: true,
+      dependencies: { d: "*" },
+    },
     "node_modules/npm/node_modules/b/node_modules/c": { version: "1.0.0", inBundle: true },
+    "node_modules/npm/node_modules/d": { version: "1.0.0", inBundle: true },
     "node_modules/none": {},
     "node_modules/two words": { version: "1.0.0" },
   }));
@@ -70,6 +75,7 @@ Deno.test("what comes from no registry is named with its reason", async () => {
     "u@1.0.0 is from an address that is no registry's (files.example/u.tgz)",
     "b@1.0.0 comes inside the package that bundles it",
     "c@1.0.0 comes inside the package that bundles it",
+    "d@1.0.0 comes inside the package that bundles it",
     "none has no version",
     "two words cannot be the name of a package in npm",
   ]);
@@ -79,6 +85,8 @@ Deno.test("what is said to be bundled, but is downloaded, is read as any other",
   const evil = { version: "6.6.6", inBundle: true };
   const bundler = { version: "1.0.0", bundleDependencies: ["evil"] };
   const outer = { version: "1.0.0" };
+  const leaf = { ...evil, dependencies: { evil: "*" } };
+  const other = { version: "1.0.0", bundleDependencies: ["leaf"] };
   const samples: Record<string, unknown>[] = [
     { "": { bundleDependencies: ["evil"] }, "node_modules/evil": evil },
     { "packages/x": bundler, "packages/x/node_modules/evil": evil },
@@ -86,6 +94,27 @@ Deno.test("what is said to be bundled, but is downloaded, is read as any other",
     {
       "node_modules/outer": bundler,
       "node_modules/outer/node_modules/evil": { ...evil, integrity: "sha512-aaaa" },
+    },
+    { "node_modules/outer": other, "node_modules/outer/node_modules/evil": evil },
+    {
+      "node_modules/outer": other,
+      "node_modules/outer/node_modules/leaf": { ...leaf, dependencies: {} },
+      "node_modules/outer/node_modules/evil": evil,
+    },
+    // What it depends on is below it.
+    {
+      "node_modules/outer": other,
+      "node_modules/outer/node_modules/leaf": leaf,
+      "node_modules/outer/node_modules/leaf/node_modules/evil": { ...evil, version: "1.0.0" },
+      "node_modules/outer/node_modules/evil": evil,
+    },
+    // Folders of the project.
+    { "lib/node_modules/x": bundler, "lib/node_modules/x/node_modules/evil": evil },
+    { "node_modules/x/y": bundler, "node_modules/x/y/node_modules/evil": evil },
+    {
+      "../app": outer,
+      "../app/node_modules/outer": bundler,
+      "../app/node_modules/outer/node_modules/evil": evil,
     },
   ];
   for (const packages of samples) {
@@ -95,7 +124,7 @@ Deno.test("what is said to be bundled, but is downloaded, is read as any other",
   for (
     const dependencies of [
       { evil: bundled },
-      { a: { version: "1.0.0", dependencies: { evil: { ...bundled, integrity: "sha1-aaaa" } } } },
+      { a: { version: "1.0.0", dependencies: { evil: bundled } } },
     ]
   ) {
     const locked = await read(JSON.stringify({ lockfileVersion: 1, dependencies }));
@@ -164,9 +193,13 @@ Deno.test("version 1 and older shrinkwraps are trees", async () => {
     const text = JSON.stringify({ ...head, dependencies });
     const locked = await read(text, "npm-shrinkwrap.json");
     assert.equal(locked.format, "package-lock.json 1");
-    assert.deepEqual(purls(locked), ["pkg:npm/a@1.0.0", "pkg:npm/c@3.0.0", "pkg:npm/t@9.0.0"]);
+    assert.deepEqual(purls(locked), [
+      "pkg:npm/a@1.0.0",
+      "pkg:npm/b@2.0.0",
+      "pkg:npm/c@3.0.0",
+      "pkg:npm/t@9.0.0",
+    ]);
     assert.deepEqual(skipped(locked), [
-      "b@2.0.0 comes inside the package that bundles it",
       "g is from git (github.com/a/g.git)",
       "f is a file of the project (f)",
       "u is from an address that is no registry's (files.example/u.tgz)",
