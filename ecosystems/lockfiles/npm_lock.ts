@@ -2,10 +2,11 @@
  * package-lock.json and npm-shrinkwrap.json:
  * https://docs.npmjs.com/cli/configuring-npm/package-lock-json, version 1 as npm 5 and 6 wrote it.
  */
+import { SCHEMES } from "../mod.ts";
 import { bundledPaths } from "./npm_bundles.ts";
 import { Collector, type Locked, LockfileInvalid, shown } from "./locked.ts";
 import { isMembers, lineOf, type Members, object, table, text } from "./members.ts";
-import { addNpm, notRegistry, splitSpec } from "./npm_release.ts";
+import { addNpm, type Gathering, notRegistry, type NpmRelease, splitSpec } from "./npm_release.ts";
 
 const MODULES = "node_modules/";
 
@@ -21,29 +22,38 @@ export function isNpmLock(root: Members): boolean {
 /** Throws LockfileInvalid. */
 export function readNpmLock(root: Members): Locked {
   const version = root.lockfileVersion ?? 1;
+  if (version !== 1 && version !== 2 && version !== 3) {
+    throw new LockfileInvalid(
+      `Its lockfileVersion is ${shown(JSON.stringify(version))}; known are 1, 2 and 3`,
+    );
+  }
+  if (version !== 1 && object(root, "packages") === undefined) {
+    throw new LockfileInvalid(`It has no "packages"`);
+  }
   const collector = new Collector();
   const packages = table(root, "packages");
-  switch (version) {
-    case 1:
-      // Older npms read the tree whatever else there is, newer ones the packages.
-      addTree(collector, root);
-      break;
-    case 2:
-    case 3:
-      if (object(root, "packages") === undefined) {
-        throw new LockfileInvalid(`It has no "packages"`);
-      }
-      break;
-    default:
-      throw new LockfileInvalid(
-        `Its lockfileVersion is ${shown(JSON.stringify(version))}; known are 1, 2 and 3`,
-      );
-  }
-  const bundled = bundledPaths(packages);
+  // Whatever the version, npm 6 and older read the tree, newer ones the packages.
+  const hasTree = object(root, "dependencies") !== undefined;
+  // Those older ones download what a tarball should have and has not.
+  const bundled = hasTree ? new Set<string>() : bundledPaths(packages);
   for (const [path, entry] of packages) {
     addPath(collector, path, { entry, bundled: bundled.has(path) });
   }
+  const told = new Set(packages.map(([path]) => folderName(path)));
+  addTree({
+    add: (found) => collector.add(found),
+    // Version 2 says everything twice.
+    skip: (label, reason) => {
+      if (!told.has(splitSpec(label)?.[0] ?? label)) collector.skip(label, reason);
+    },
+  }, root);
   return collector.locked(`package-lock.json ${version}`);
+}
+
+/** The path in its last node_modules; outside of any: all of it. */
+function folderName(path: string): string {
+  const start = path.lastIndexOf(MODULES);
+  return start < 0 ? path : path.slice(start + MODULES.length);
 }
 
 interface Placed {
@@ -55,18 +65,25 @@ interface Placed {
 function addPath(collector: Collector, path: string, { entry, bundled }: Placed): void {
   // The project itself.
   if (path === "") return;
-  const start = path.lastIndexOf(MODULES);
+  const line = lineOf(entry);
+  const name = text(entry, "name") ?? folderName(path);
+  if (entry.link === true) {
+    return collector.skip(name, `is a link (${shown(text(entry, "resolved") ?? "")})`);
+  }
+  if (!path.includes(MODULES)) {
+    return collector.skip(name, `is a workspace of the project (${shown(path)})`);
+  }
   const address = text(entry, "resolved");
-  const name = text(entry, "name") ?? (start < 0 ? path : path.slice(start + MODULES.length));
-  if (entry.link === true) return collector.skip(name, `is a link (${shown(address ?? "")})`);
-  if (start < 0) return collector.skip(name, `is a workspace of the project (${shown(path)})`);
   const version = text(entry, "version");
   if (version === undefined) return collector.skip(name, "has no version");
   const integrity = text(entry, "integrity");
-  if (bundled && entry.inBundle === true && address === undefined && integrity === undefined) {
+  if (
+    bundled && entry.inBundle === true && address === undefined &&
+    integrity === undefined
+  ) {
     return collector.skip(`${name}@${version}`, BUNDLED);
   }
-  addNpm(collector, { name, version, address, line: lineOf(entry), integrity });
+  addNpm(collector, { name, version, address, line, integrity });
 }
 
 /**
@@ -75,26 +92,52 @@ function addPath(collector: Collector, path: string, { entry, bundled }: Placed)
  */
 export const BUNDLED = "comes inside the package that bundles it";
 
-function addTree(collector: Collector, of: Members): void {
+const HTTP = /^https?:/i;
+
+function addTree(collector: Gathering, of: Members): void {
   for (const [name, entry] of table(of, "dependencies")) {
     addDependency(collector, name, entry);
     addTree(collector, entry);
   }
 }
 
-/** Of a bundle, too: what a tarball should have and has not, npm 6 downloads. */
-function addDependency(collector: Collector, alias: string, entry: Members): void {
-  const stated = text(entry, "version");
-  if (stated === undefined) return collector.skip(alias, "has no version");
-  const elsewhere = notRegistry(stated);
-  if (elsewhere !== null) return collector.skip(alias, elsewhere);
-  const integrity = text(entry, "integrity");
-  const [name, version] = splitSpec(stated.replace(/^npm:/, "")) ?? [alias, stated];
+/**
+ * Its version and its addresses: npm 6 asks for the version where the address is
+ * of another host than the registry's, npm 7 goes by the address, and without one
+ * by what the package was asked for as (`from`).
+ */
+function addDependency(collector: Gathering, alias: string, entry: Members): void {
   const line = lineOf(entry);
-  // A tarball's address stands in place of its version.
-  const address = /^https?:/i.test(stated) ? stated : text(entry, "resolved");
-  if (address === stated) {
-    return addNpm(collector, { name: alias, version: undefined, address, line, integrity });
+  const integrity = text(entry, "integrity");
+  const stated = text(entry, "version");
+  if (stated === undefined) {
+    throw new LockfileInvalid(`${JSON.stringify(shown(alias))} has no version`, { line });
   }
-  addNpm(collector, { name, version, address, line, integrity });
+  const release = { ...releaseOf(alias, stated), line, integrity };
+  addNpm(collector, release);
+  const asked = text(entry, "from");
+  const address = (text(entry, "resolved") || undefined) ??
+    (asked !== undefined && HTTP.test(asked) ? asked : undefined);
+  if (address !== undefined) {
+    addNpm(collector, { ...release, address });
+  }
 }
+
+/** A version, or in its place an alias or an address. */
+function releaseOf(
+  alias: string,
+  stated: string,
+): Pick<NpmRelease, "name" | "version" | "address"> {
+  if (HTTP.test(stated) || (notRegistry(stated) !== null && !OTHERS.test(stated))) {
+    return { name: alias, version: undefined, address: stated };
+  }
+  const [name, version] = /^npm:/i.test(stated) ? splitSpec(stated.slice(4)) ?? [] : [];
+  // What npm cannot read is as good as any version to it; no registry has it.
+  if (name === undefined || (SCHEMES.get("npm")?.normalizeName(name) ?? null) === null) {
+    return { name: alias, version: stated };
+  }
+  return { name, version };
+}
+
+/** Protocols of other clients. */
+const OTHERS = /^(?:workspace|link|portal):/;

@@ -11,13 +11,16 @@ export interface NpmRelease {
   readonly integrity?: string;
 }
 
+/** Where a reader puts what it finds. */
+export type Gathering = Pick<Collector, "add" | "skip">;
+
 /**
  * An entry, or why it is none. A client downloads what the address says, so an
  * address of another release than the one stated gives both: a lockfile with
  * such an entry is how a project is made to install something else
  * (https://snyk.io/blog/why-npm-lockfiles-can-be-a-security-blindspot-for-injecting-malicious-modules/).
  */
-export function addNpm(collector: Collector, release: NpmRelease): void {
+export function addNpm(collector: Gathering, release: NpmRelease): void {
   const { name, version, address = "", line, integrity } = release;
   const label = version === undefined ? name : `${name}@${shown(version)}`;
   const elsewhere = address === "" ? null : notRegistry(address);

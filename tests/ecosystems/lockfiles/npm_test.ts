@@ -129,6 +129,14 @@ Deno.test("what is said to be bundled, but is downloaded, is read as any other",
   ) {
     const locked = await read(JSON.stringify({ lockfileVersion: 1, dependencies }));
     assert.ok(purls(locked).includes("pkg:npm/evil@6.6.6"));
+    // npm 6 reads the tree, whatever the packages say.
+    const packages = {
+      "node_modules/a": { version: "1.0.0", bundleDependencies: ["evil"] },
+      "node_modules/a/node_modules/evil": evil,
+    };
+    const second = await read(JSON.stringify({ lockfileVersion: 2, packages, dependencies }));
+    assert.ok(purls(second).includes("pkg:npm/evil@6.6.6"));
+    assert.deepEqual(skipped(second), []);
   }
 });
 
@@ -216,6 +224,65 @@ Deno.test("packages are read whatever version the file says it has, as npm does"
   }
   const alone = JSON.stringify({ lockfileVersion: 1, packages });
   assert.deepEqual(purls(await read(alone)), ["pkg:npm/evil@6.6.6"]);
+});
+
+Deno.test("the tree is read whatever version the file says it has, as npm 6 does", async () => {
+  const packages = {
+    "": { name: "app", workspaces: ["packages/*"] },
+    "node_modules/evil": { version: "1.0.0", integrity: "sha512-aaaa" },
+    "node_modules/g": { version: "1.0.0", resolved: "git+ssh://git@github.com/a/g.git#abc" },
+    "node_modules/u": { version: "1.0.0", resolved: "https://files.example/u.tgz" },
+    "node_modules/x": { resolved: "packages/x", link: true },
+    "packages/x": { version: "1.0.0" },
+  };
+  const dependencies = {
+    evil: { version: "6.6.6" },
+    g: { version: "git+ssh://git@github.com/a/g.git#abc", from: "g@github:a/g" },
+    u: { version: "https://files.example/u.tgz" },
+    x: { version: "file:packages/x", dependencies: { y: { version: "2.0.0" } } },
+    z: { version: "file:z" },
+  };
+  for (const lockfileVersion of [2, 3]) {
+    const locked = await read(JSON.stringify({ lockfileVersion, packages, dependencies }));
+    assert.deepEqual(purls(locked), [
+      "pkg:npm/evil@1.0.0",
+      "pkg:npm/evil@6.6.6",
+      "pkg:npm/y@2.0.0",
+    ]);
+    // What both have is named once.
+    assert.deepEqual(skipped(locked), [
+      "g@1.0.0 is from git (github.com/a/g.git)",
+      "u@1.0.0 is from an address that is no registry's (files.example/u.tgz)",
+      "x is a link (packages/x)",
+      "packages/x is a workspace of the project (packages/x)",
+      "z is a file of the project (z)",
+    ]);
+  }
+});
+
+Deno.test("the version of a tree is judged, too, where its address is no registry's", async () => {
+  for (const resolved of ["https://files.example/u.tgz", "git+ssh://git@github.com/a/y.git#abc"]) {
+    const dependencies = { evil: { version: "6.6.6", resolved } };
+    const locked = await read(JSON.stringify({ lockfileVersion: 1, dependencies }));
+    assert.deepEqual(purls(locked), ["pkg:npm/evil@6.6.6"]);
+    assert.equal(locked.skipped.length, 1);
+  }
+});
+
+Deno.test("what npm cannot read as a version of a tree is another one to no registry", async () => {
+  for (const version of ["workspace:*", "link:x", "good@1.0.0", "npm:a b@1.0.0"]) {
+    const dependencies = { evil: { version } };
+    const locked = await read(JSON.stringify({ lockfileVersion: 1, dependencies }));
+    assert.deepEqual(locked.entries.map((entry) => [entry.name, entry.version]), [[
+      "evil",
+      version,
+    ]]);
+  }
+  const none = {
+    lockfileVersion: 1,
+    dependencies: { evil: { from: "evil@*" }, a: { version: "1.0.0" } },
+  };
+  await assertInvalid(JSON.stringify(none), /"evil" has no version/);
 });
 
 Deno.test("a name that is a member of every object is a name as any other", async () => {
