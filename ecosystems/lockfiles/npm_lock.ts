@@ -4,7 +4,7 @@
  */
 import { SCHEMES } from "../mod.ts";
 import { bundledPaths } from "./npm_bundles.ts";
-import { Collector, type Locked, LockfileInvalid, shown } from "./locked.ts";
+import { Collector, type Locked, LockfileInvalid, shown, shownAddress } from "./locked.ts";
 import { isMembers, lineOf, type Members, object, table, text } from "./members.ts";
 import { addNpm, type Gathering, notRegistry, type NpmRelease, splitSpec } from "./npm_release.ts";
 
@@ -66,19 +66,24 @@ function addPath(collector: Collector, path: string, { entry, bundled }: Placed)
   // The project itself.
   if (path === "") return;
   const line = lineOf(entry);
-  const name = text(entry, "name") ?? folderName(path);
+  checkPath(path, line);
+  const name = text(entry, "name") || folderName(path);
   if (entry.link === true) {
     return collector.skip(name, `is a link (${shown(text(entry, "resolved") ?? "")})`);
   }
   if (!path.includes(MODULES)) {
     return collector.skip(name, `is a workspace of the project (${shown(path)})`);
   }
-  const address = text(entry, "resolved");
-  const version = text(entry, "version");
-  if (version === undefined) return collector.skip(name, "has no version");
+  if (Object.hasOwn(entry, "_resolved")) {
+    throw new LockfileInvalid(`It has "_resolved", which npm does not write but may follow`, {
+      line,
+    });
+  }
+  const address = addressOf(entry);
+  const version = versionOf(entry);
   const integrity = text(entry, "integrity");
   if (
-    bundled && entry.inBundle === true && address === undefined &&
+    bundled && entry.inBundle === true && version !== undefined && address === undefined &&
     integrity === undefined
   ) {
     return collector.skip(`${name}@${version}`, BUNDLED);
@@ -91,6 +96,35 @@ function addPath(collector: Collector, path: string, { entry, bundled }: Placed)
  * of that name. Clients download what is only said to be bundled.
  */
 export const BUNDLED = "comes inside the package that bundles it";
+
+/** npm finds its folder as any program does, so `evil/` and `a/../evil` are `evil`. */
+function checkPath(path: string, line: number | null): void {
+  if (!ODD_PATH.test(path)) return;
+  throw new LockfileInvalid(`${JSON.stringify(shown(path))} is no path that npm writes`, { line });
+}
+
+/** Backslashes, empty parts, `.`, and `..` after anything else. */
+const ODD_PATH = /\\|(?:^|\/)\.?(?:\/|$)|(?:^|\/)(?!\.\.\/)[^/]+\/\.\.(?:\/|$)/;
+
+/** Undefined: none, as of some from git; npm takes any release for a blank one. Throws LockfileInvalid. */
+function versionOf(entry: Members): string | undefined {
+  const version = text(entry, "version");
+  if (version?.trim() !== "") return version;
+  throw new LockfileInvalid(`"version" is blank`, { line: lineOf(entry) });
+}
+
+/**
+ * npm reads an address as it reads what a package asks for: `npm:evil@6.6.6` is
+ * another package, and `evil.tgz` a file. It writes neither. Throws LockfileInvalid.
+ */
+function addressOf(entry: Members): string | undefined {
+  const address = text(entry, "resolved") || undefined;
+  if (address === undefined || HTTP.test(address) || notRegistry(address) !== null) return address;
+  throw new LockfileInvalid(
+    `"resolved" is no address that npm writes (${shownAddress(address)})`,
+    { line: lineOf(entry) },
+  );
+}
 
 const HTTP = /^https?:/i;
 
@@ -108,15 +142,16 @@ function addTree(collector: Gathering, of: Members): void {
  */
 function addDependency(collector: Gathering, alias: string, entry: Members): void {
   const line = lineOf(entry);
+  checkPath(`${MODULES}${alias}`, line);
   const integrity = text(entry, "integrity");
-  const stated = text(entry, "version");
+  const stated = versionOf(entry);
   if (stated === undefined) {
     throw new LockfileInvalid(`${JSON.stringify(shown(alias))} has no version`, { line });
   }
   const release = { ...releaseOf(alias, stated), line, integrity };
   addNpm(collector, release);
   const asked = text(entry, "from");
-  const address = (text(entry, "resolved") || undefined) ??
+  const address = addressOf(entry) ??
     (asked !== undefined && HTTP.test(asked) ? asked : undefined);
   if (address !== undefined) {
     addNpm(collector, { ...release, address });

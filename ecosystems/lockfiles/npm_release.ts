@@ -50,8 +50,9 @@ export function notRegistry(address: string): string | null {
   return null;
 }
 
+/** `git@6.6.6` is a version of a package called git. */
 const GIT =
-  /^(?:git[+:@]|github:|gitlab:|bitbucket:|gist:|ssh:)|^https?:\/\/(?:codeload\.github\.com\/|(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)\/[^?#]*(?:\/(?:archive|tarball|get)\/|\.git(?:[\/?#]|$)))|^https?:[^?#]*\.git(?:[?#]|$)|^[\w.-]+\/[\w.-]+#/;
+  /^(?:git(?:\+[a-z]+)?:|git@[\w-]+(?:\.[\w-]+)+[:/]|github:|gitlab:|bitbucket:|gist:|ssh:)|^https?:\/\/(?:codeload\.github\.com\/|(?:www\.)?(?:github|gitlab|bitbucket)\.(?:com|org)\/[^?#]*(?:\/(?:archive|tarball|get)\/|\.git(?:[\/?#]|$)))|^https?:[^?#]*\.git(?:[?#]|$)|^[\w.-]+\/[\w.-]+#/;
 
 /** `/<name>/-/<base>-<version>.tgz`; some put the scope or the version before the file, too. */
 const TARBALL = /\/((?:@[^/]+\/)?[^/]+)\/-\/(?:@[^/]+\/|[^/]+\/)?([^/]+)\.tgz$/;

@@ -53,6 +53,7 @@ Deno.test("what comes from no registry is named with its reason", async () => {
     "packages/x": { version: "1.0.0" },
     "node_modules/x": { resolved: "packages/x", link: true },
     "node_modules/y": { version: "1.0.0", resolved: "git+ssh://git@github.com/a/y.git#abc" },
+    "node_modules/v": { version: "1.0.0", resolved: "git@git.example:a/v.git" },
     "node_modules/z": { version: "1.0.0", resolved: "file:z-1.0.0.tgz" },
     "node_modules/u": { version: "1.0.0", resolved: "https://user:secret@files.example/u.tgz?k=1" },
     "node_modules/npm": { version: "1.0.0", bundleDependencies: ["b"] },
@@ -71,6 +72,7 @@ Deno.test("what comes from no registry is named with its reason", async () => {
     "packages/x is a workspace of the project (packages/x)",
     "x is a link (packages/x)",
     "y@1.0.0 is from git (github.com/a/y.git)",
+    "v@1.0.0 is from git (git.example:a/v.git)",
     "z@1.0.0 is a file of the project (z-1.0.0.tgz)",
     "u@1.0.0 is from an address that is no registry's (files.example/u.tgz)",
     "b@1.0.0 comes inside the package that bundles it",
@@ -168,10 +170,70 @@ Deno.test("an address of another release than the one stated gives both", async 
   assert.deepEqual(purls(locked), ["pkg:npm/evil@6.6.6", "pkg:npm/lodash@4.17.21"]);
 });
 
-Deno.test("a version with blanks is read as npm reads it, and any other is judged", async () => {
+Deno.test("an address is judged wherever npm looks for one", async () => {
+  const evil = `${REGISTRY}/evil/-/evil-6.6.6.tgz`;
+  const third = await read(lock({ "node_modules/good": { resolved: evil } }));
+  assert.deepEqual(purls(third), ["pkg:npm/evil@6.6.6"]);
+  const other = { version: "1.0.0", _resolved: evil };
+  await assertInvalid(
+    lock({ "node_modules/good": other }),
+    /"_resolved", which npm does not write/,
+  );
+  for (
+    const entry of [
+      { version: "1.0.0", from: evil },
+      { version: "file:x", resolved: evil },
+      { version: "https://files.example/u.tgz", resolved: evil },
+    ]
+  ) {
+    const locked = await read(
+      JSON.stringify({ lockfileVersion: 1, dependencies: { good: entry } }),
+    );
+    assert.ok(purls(locked).includes("pkg:npm/evil@6.6.6"), JSON.stringify(entry));
+  }
+});
+
+Deno.test("addresses and paths that npm does not write, but reads, are refused", async () => {
+  const resolved = [
+    "npm:evil@6.6.6",
+    "NPM:evil@6.6.6",
+    "evil@6.6.6",
+    "git@6.6.6",
+    "git@npm:evil@6.6.6",
+    `git@${REGISTRY}/evil/-/evil-6.6.6.tgz`,
+    "loc.tgz",
+    " https://a.b/c",
+  ];
+  for (const address of resolved) {
+    const entry = { version: "1.0.0", resolved: address };
+    const message = /"resolved" is no address that npm writes/;
+    await assertInvalid(lock({ "node_modules/good": entry }), message);
+    const first = { lockfileVersion: 1, dependencies: { good: entry } };
+    await assertInvalid(JSON.stringify(first), message);
+  }
+  const names = ["evil/", "/evil", "./evil", "good/../evil", "..\\node_modules\\evil"];
+  for (const name of names) {
+    const entry = { version: "6.6.6" };
+    const message = /is no path that npm writes/;
+    await assertInvalid(lock({ [`node_modules/${name}`]: entry }), message);
+    const first = { lockfileVersion: 1, dependencies: { [name]: entry } };
+    await assertInvalid(JSON.stringify(first), message);
+  }
+  for (const path of ["./node_modules/evil", "packages//x", "packages/../node_modules/evil"]) {
+    await assertInvalid(lock({ [path]: { version: "6.6.6" } }), /is no path that npm writes/);
+  }
+  const above = {
+    "..": { name: "above" },
+    "../../x": {},
+    "../x/node_modules/a": { version: "1.0.0" },
+  };
+  assert.deepEqual(purls(await read(lock(above))), ["pkg:npm/a@1.0.0"]);
+});
+
+Deno.test("a version with blanks is one, and a blank one is refused", async () => {
   const versions = { " 6.6.6": "6.6.6", "6.6.6\t": "6.6.6", "6.6.6 || 5": "6.6.6%20%7C%7C%205" };
   for (const [version, shown] of Object.entries(versions)) {
-    const entry = { version };
+    const entry = { name: "", version };
     const locked = await read(lock({ "node_modules/evil": entry }));
     assert.deepEqual(purls(locked), [`pkg:npm/evil@${shown}`]);
     assert.deepEqual(locked.skipped, []);
@@ -182,6 +244,11 @@ Deno.test("a version with blanks is read as npm reads it, and any other is judge
   assert.equal(long.entries[0].version.length, 257);
   const halved = await read(lock({ "node_modules/evil": { version: "6.6.6\ud800\u001b" } }));
   assert.deepEqual(halved.entries.map(({ version }) => version), ["6.6.6\ufffd\ufffd"]);
+  for (const version of ["", " \t"]) {
+    await assertInvalid(lock({ "node_modules/evil": { version } }), /"version" is blank/);
+    const first = { lockfileVersion: 1, dependencies: { evil: { version } } };
+    await assertInvalid(JSON.stringify(first), /"version" is blank/);
+  }
 });
 
 Deno.test("version 1 and older shrinkwraps are trees", async () => {
