@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { BodyShare } from "../policy/bounded_body.ts";
 import type { Digest } from "../policy/types.ts";
@@ -174,7 +175,7 @@ class Held {
     // A short piece of a slow upstream must not keep the long buffer that it was read into.
     this.#pieces.push(piece.length * 2 < piece.buffer.byteLength ? piece.slice() : piece);
     this.#bytes += piece.length;
-    if (this.#bytes > MAX_HELD) return this.#release(this.#pieces[0].length);
+    if (this.#bytes > MAX_HELD) return this.#overflow();
     if (this.#bytes > this.#taken) {
       if (this.#share?.take(this.#bytes - this.#taken) === false) {
         throw new UpstreamError(
@@ -186,6 +187,13 @@ class Held {
     }
     const waits = trickles && performance.now() - this.#released > TRICKLE_MS;
     return waits && this.#pieces[0].length > 1 ? this.#release(1) : null;
+  }
+
+  /** The oldest pieces, as many as are too much: they may be shorter than those that come now. */
+  #overflow(): Piece {
+    const free: Piece[] = [];
+    while (this.#bytes > MAX_HELD) free.push(this.#release(this.#pieces[0].length));
+    return free.length === 1 ? free[0] : new Uint8Array(Buffer.concat(free));
   }
 
   /** So many bytes of the oldest piece, or what came before it. */

@@ -281,6 +281,38 @@ Deno.test("of a file of which much is held back, its end waits", async () => {
   }
 });
 
+Deno.test("no more is held back of a file whose pieces grow longer", async () => {
+  const most = 32 * 1024 * 1024;
+  const lengths = [...Array<number>(8_192).fill(4_096), ...Array<number>(64).fill(262_144)];
+  const size = lengths.reduce((sum, length) => sum + length);
+  for (const from of [0, 100_000]) {
+    let sent = 0;
+    let received = 0;
+    let held = 0;
+    const [before, after] = [createHash("sha256"), createHash("sha256")];
+    const body = function* () {
+      for (const length of lengths) {
+        held = Math.max(held, sent - received);
+        sent += length;
+        const piece = new Uint8Array(length).fill(sent >> 12);
+        before.update(piece);
+        yield piece;
+      }
+    };
+    const { stream } = through(ReadableStream.from(body()), {
+      digest: null,
+      size,
+      holdBack: holdBackFrom(from),
+    });
+    for await (const chunk of stream) {
+      after.update(chunk);
+      received += chunk.length;
+    }
+    assert.equal(after.digest("hex"), before.digest("hex"));
+    assert.ok(held <= most + 3 * 262_144, `${held} are held back`);
+  }
+});
+
 Deno.test("a byte from time to time keeps the client waiting where an archive takes long", async () => {
   const now = performance.now;
   let seconds = 0;
