@@ -16,8 +16,8 @@ export function holdBack(filename: string): HoldBack | null {
 /** Where a tar archive ends nobody can tell without inflating it. */
 const WHOLE: HoldBack = { free: () => 0, trickles: true };
 
-/** Records of a zip archive: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3. */
-const MARK = Buffer.from("PK");
+/** What records of a zip archive begin with: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3. */
+const [P, K] = [0x50, 0x4b];
 /** What follows that at the directory, and at the end of an archive without one. */
 const ENDS: ReadonlySet<number> = new Set([0x0102, 0x0506, 0x0606]);
 /** Of `PK` and those two bytes, as many as say nothing yet. */
@@ -41,10 +41,14 @@ class ZipDirectory implements HoldBack {
   }
 }
 
-/** The length of the bytes: nowhere. */
+/**
+ * The length of the bytes: nowhere. Looks for single bytes, which the runtime
+ * finds several times as fast as two at once.
+ */
 function indexOfEnd(bytes: Buffer): number {
-  for (let at = bytes.indexOf(MARK); at >= 0; at = bytes.indexOf(MARK, at + 1)) {
-    if (at + BEGUN < bytes.length && ENDS.has(bytes.readUInt16BE(at + 2))) return at;
+  for (let at = bytes.indexOf(P); at >= 0; at = bytes.indexOf(P, at + 1)) {
+    if (bytes[at + 1] !== K || at + BEGUN >= bytes.length) continue;
+    if (ENDS.has(bytes.readUInt16BE(at + 2))) return at;
   }
   return bytes.length;
 }
