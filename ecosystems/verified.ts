@@ -31,7 +31,7 @@ export interface Expected {
   readonly size: number | null;
   /** Gets the file too, and keeps it if it is the right one. */
   readonly gathering?: Gathering | null;
-  /** null: a missing end is enough. */
+  /** null: a missing end is enough, as it is where nothing is known to compare with. */
   readonly holdBack?: HoldBack | null;
   /** For what is held back. */
   readonly share?: BodyShare;
@@ -55,7 +55,8 @@ export function verified(
 ): ReadableStream<Piece> {
   const hash = digest === null ? null : createHash(digest.algorithm);
   let bytes = 0;
-  const held = new Held(holdBack, share);
+  const compares = digest !== null || size !== null;
+  const held = new Held(compares ? holdBack : null, share);
   /** What was held back and may go now; null: not all has come. */
   let rest: Piece[] | null = null;
   /** Whoever asked has left: what comes then is no end, and no fault of the file's. */

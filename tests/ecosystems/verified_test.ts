@@ -281,6 +281,21 @@ Deno.test("of a file of which much is held back, its end waits", async () => {
   }
 });
 
+Deno.test("of a file of which nothing is known nothing but its end is held back", async () => {
+  const memory = new BodyMemory(0);
+  const { stream, finished, broken } = through(pieces(400, 600), {
+    digest: null,
+    holdBack: holdBackFrom(0),
+    share: memory.open(),
+  });
+  const reader = stream.getReader();
+  const { value } = await reader.read();
+  assert.equal(value?.length, 399);
+  reader.releaseLock();
+  assert.deepEqual(await drain(stream), { bytes: 601, ended: true });
+  assert.deepEqual([finished, broken], [[{ bytes: 1_000 }], []]);
+});
+
 Deno.test("no more is held back of a file whose pieces grow longer", async () => {
   const most = 32 * 1024 * 1024;
   const lengths = [...Array<number>(8_192).fill(4_096), ...Array<number>(64).fill(262_144)];
