@@ -44,6 +44,24 @@ export interface Expected {
 type Piece = Uint8Array<ArrayBuffer>;
 
 /**
+ * Bytes that there has to be room for before the first one of a file comes. Where
+ * all of it is held back, several would otherwise hold what each of them lacks.
+ * @param length as upstream states it; null: it does not
+ */
+export function roomFor(
+  { digest, size, holdBack }: Pick<Expected, "digest" | "size" | "holdBack">,
+  length: number | null,
+): number {
+  if (holdBack?.trickles !== true || !isKnown({ digest, size })) return 0;
+  return Math.min(size ?? length ?? MAX_HELD, MAX_HELD);
+}
+
+/** Whether there is anything to compare a file with. */
+function isKnown({ digest, size }: Pick<Expected, "digest" | "size">): boolean {
+  return digest !== null || size !== null;
+}
+
+/**
  * A file's body that ends well only if it is the file the index speaks of and
  * `finish` has resolved: its last piece, or the last byte of its only one, is
  * held back until then, and before that what `holdBack` says. Otherwise the
@@ -55,8 +73,7 @@ export function verified(
 ): ReadableStream<Piece> {
   const hash = digest === null ? null : createHash(digest.algorithm);
   let bytes = 0;
-  const compares = digest !== null || size !== null;
-  const held = new Held(compares ? holdBack : null, share);
+  const held = new Held(isKnown({ digest, size }) ? holdBack : null, share);
   /** What was held back and may go now; null: not all has come. */
   let rest: Piece[] | null = null;
   /** Whoever asked has left: what comes then is no end, and no fault of the file's. */

@@ -31,30 +31,66 @@ export interface BodyBounds {
 export interface BodyShare extends Disposable {
   /** Whether there is room for so many bytes more. */
   take(bytes: number): boolean;
+  /**
+   * Whether there was room for all of it within the time. What is taken then counts among it.
+   * Whatever fits goes before what does not: small files need not wait for large ones.
+   */
+  reserve(bytes: number, waitMs: number): Promise<boolean>;
 }
 
 /** Bounds what the bodies of strangers hold together, from their first byte until they are dealt with. */
 export class BodyMemory {
   #free: number;
+  /** Attempts of those who wait, in the order they came. */
+  readonly #waiting = new Set<() => void>();
 
-  constructor(bytes: number) {
+  /** @param spare what nobody may reserve, so that it is there for those who take as they go */
+  constructor(bytes: number, readonly spare = 0) {
     this.#free = bytes;
   }
 
   open(): BodyShare {
     let taken = 0;
+    let reserved = 0;
+    /** Whether so much is, or can be, this body's. */
+    const grow = (bytes: number, spare = 0) => {
+      const more = Math.max(bytes - reserved, 0);
+      if (more > 0 && more > this.#free - spare) return false;
+      this.#free -= more;
+      reserved += more;
+      return true;
+    };
     return {
       take: (bytes) => {
-        if (bytes > this.#free) return false;
-        this.#free -= bytes;
+        if (!grow(taken + bytes)) return false;
         taken += bytes;
         return true;
       },
+      reserve: async (bytes, waitMs) => {
+        const attempt = () => grow(bytes, this.spare);
+        return attempt() || await this.#inTime(attempt, waitMs);
+      },
       [Symbol.dispose]: () => {
-        this.#free += taken;
-        taken = 0;
+        this.#free += reserved;
+        taken = reserved = 0;
+        for (const attempt of this.#waiting) attempt();
       },
     };
+  }
+
+  #inTime(grow: () => boolean, waitMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (done: boolean) => {
+        clearTimeout(timer);
+        this.#waiting.delete(attempt);
+        resolve(done);
+      };
+      const attempt = () => {
+        if (grow()) settle(true);
+      };
+      const timer = setTimeout(() => settle(false), waitMs);
+      this.#waiting.add(attempt);
+    });
   }
 }
 

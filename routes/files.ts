@@ -2,7 +2,8 @@
 import type { FileTarget, Index, Located, Source } from "../ecosystems/ecosystem.ts";
 import type { Kept } from "../ecosystems/revalidated.ts";
 import type { FileAnswer } from "../ecosystems/upstream.ts";
-import { type Passed, passedOf, verified } from "../ecosystems/verified.ts";
+import { UpstreamError } from "../ecosystems/errors.ts";
+import { type Passed, passedOf, roomFor, verified } from "../ecosystems/verified.ts";
 import { purl } from "../policy/purl.ts";
 import type { Judgement, RecordInput } from "../policy/types.ts";
 import { approversOrigin } from "./ask_origin.ts";
@@ -12,6 +13,9 @@ import { judgeIndex } from "./judgements.ts";
 import { type Exchange, missing, refusalOf, staleHeaders, whyAddress } from "./exchange.ts";
 import { FOREIGN_HEADERS } from "./foreign_headers.ts";
 import { sourceFor } from "./sources.ts";
+
+/** Milliseconds that a file waits for the memory it will be held back in. */
+const ROOM_MS = 10_000;
 
 interface Found {
   readonly kept: Kept<Index>;
@@ -99,14 +103,22 @@ async function stream(
     await upstream.body.cancel();
     return new Response(null, { headers });
   }
+  const { digest, size } = file;
+  const holdBack = located.companion || comparesItself(exchange)
+    ? null
+    : exchange.ecosystem.holdBack?.(file.filename) ?? null;
+  const share = deps.heldFiles.open();
+  const room = roomFor({ digest, size, holdBack }, upstream.length);
+  if (room > 0 && !await share.reserve(room, ROOM_MS)) {
+    await upstream.body.cancel();
+    throw new UpstreamError("busy", "Too many files are being held back", { retryAfter: "5" });
+  }
   const body = verified(upstream.body, {
-    digest: file.digest,
-    size: file.size,
+    digest,
+    size,
     gathering: deps.files.gather(source, file, upstream),
-    holdBack: located.companion || comparesItself(exchange)
-      ? null
-      : exchange.ecosystem.holdBack?.(file.filename) ?? null,
-    share: deps.heldFiles.open(),
+    holdBack,
+    share,
     finish,
     broken: (error) =>
       deps.log({

@@ -42,8 +42,9 @@ export interface Parts {
 
 /** Two of the largest lockfiles and some more: an instance of Deno Deploy has 512 MB for everything. */
 const BODY_BYTES = 128 * 1024 * 1024;
-/** Three source archives of the largest kind that is held back as a whole. */
+/** Two source archives of the largest kind that is held back as a whole, and the ends of wheels. */
 const HELD_FILE_BYTES = 96 * 1024 * 1024;
+const HELD_ENDS_BYTES = 32 * 1024 * 1024;
 
 /** Puts the parts together: one upstream client, caches within one bound. */
 export function wire(parts: Parts): Deps {
@@ -71,7 +72,7 @@ export function wire(parts: Parts): Deps {
     indexes,
     answers: new Answers(share(0.35).bytes, shared),
     files: new VerifiedFiles(share(0.2).bytes, shared),
-    heldFiles: new BodyMemory(HELD_FILE_BYTES),
+    heldFiles: new BodyMemory(HELD_FILE_BYTES, HELD_ENDS_BYTES),
     judgements: new WeakMap(),
     facts: new FactsSource({ ...parts, indexes, publicSources: sources }),
   };

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { HoldBack } from "../../ecosystems/ecosystem.ts";
-import { type Passed, verified } from "../../ecosystems/verified.ts";
+import { type Passed, roomFor, verified } from "../../ecosystems/verified.ts";
 import { BodyMemory } from "../../policy/bounded_body.ts";
 
 const FILE = crypto.getRandomValues(new Uint8Array(1_000));
@@ -326,6 +326,19 @@ Deno.test("no more is held back of a file whose pieces grow longer", async () =>
     assert.equal(after.digest("hex"), before.digest("hex"));
     assert.ok(held <= most + 3 * 262_144, `${held} are held back`);
   }
+});
+
+Deno.test("room is needed for as much as will be held back, where that is known from the start", () => {
+  const mb = 1024 * 1024;
+  const whole = { digest: SHA256, size: null, holdBack: holdBackFrom(0, true) };
+  assert.equal(roomFor({ ...whole, size: 5 }, null), 5);
+  assert.equal(roomFor({ ...whole, size: 5 }, 7), 5);
+  assert.equal(roomFor(whole, 7), 7);
+  assert.equal(roomFor(whole, null), 32 * mb);
+  assert.equal(roomFor(whole, 33 * mb), 32 * mb);
+  assert.equal(roomFor({ ...whole, digest: null }, 7), 0);
+  assert.equal(roomFor({ ...whole, holdBack: holdBackFrom(0) }, 7), 0);
+  assert.equal(roomFor({ ...whole, holdBack: null }, 7), 0);
 });
 
 Deno.test("a byte from time to time keeps the client waiting where an archive takes long", async () => {

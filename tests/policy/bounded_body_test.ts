@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
-import { type BodyBounds, BodyRefused, readBounded } from "../../policy/bounded_body.ts";
+import {
+  type BodyBounds,
+  BodyMemory,
+  BodyRefused,
+  readBounded,
+} from "../../policy/bounded_body.ts";
 
 const MB = 1024 * 1024;
 
@@ -60,4 +65,49 @@ Deno.test("a body that stalls or trickles is given up", async () => {
   assert.equal(await fault(streamOf(5, 2_000), bounds), "too_slow");
   assert.equal(await fault(streamOf(...Array(40).fill(30)), bounds), "too_slow");
   assert.equal(await fault(streamOf(5, 2_000), { ...bounds, zipped: true }), "too_slow");
+});
+
+Deno.test("what is reserved is taken once, whatever is taken of it, and given back whole", async () => {
+  const memory = new BodyMemory(100);
+  const share = memory.open();
+  assert.ok(await share.reserve(60, 0));
+  assert.ok(share.take(50) && share.take(10));
+  assert.ok(memory.open().take(40));
+  assert.ok(!share.take(1));
+  share[Symbol.dispose]();
+  share[Symbol.dispose]();
+  assert.ok(!memory.open().take(61) && memory.open().take(60));
+});
+
+Deno.test("what is spare may be taken and not reserved", async () => {
+  const memory = new BodyMemory(100, 30);
+  const share = memory.open();
+  assert.ok(!await share.reserve(71, 0));
+  assert.ok(await share.reserve(70, 0));
+  assert.ok(share.take(70));
+  const other = memory.open();
+  assert.ok(!await other.reserve(1, 0));
+  assert.ok(other.take(30));
+  assert.ok(!other.take(1));
+});
+
+Deno.test("those who need room wait for it in the order they came, and not for ever", async () => {
+  const memory = new BodyMemory(100);
+  const order: string[] = [];
+  const wait = async (name: string, bytes: number, ms: number) => {
+    const share = memory.open();
+    order.push(`${name} ${await share.reserve(bytes, ms)}`);
+    return share;
+  };
+  const first = await wait("first", 80, 0);
+  const second = wait("second", 60, 60_000);
+  const third = wait("third", 70, 60_000);
+  await wait("never", 101, 20);
+  (await wait("small", 20, 60_000))[Symbol.dispose]();
+  assert.deepEqual(order, ["first true", "never false", "small true"]);
+  first[Symbol.dispose]();
+  (await second)[Symbol.dispose]();
+  (await third)[Symbol.dispose]();
+  assert.deepEqual(order.slice(3), ["second true", "third true"]);
+  assert.ok(memory.open().take(100));
 });

@@ -44,3 +44,19 @@ Deno.test("pip, which compares a file itself, need not wait for it", async () =>
   const { received, file } = await wrong("sdist", "pip/23.2.1 {}");
   assert.equal(received.length, file.length - 1);
 });
+
+Deno.test("a source archive waits until there is room for all of it", async () => {
+  await using registry = startPypiRegistry();
+  const [file] = registry.publish({ name: "strainer", version: "1.0", files: ["sdist"] });
+  await using proxy = await testProxy({ upstreams: { pypi: registry.index } });
+  const others = proxy.deps.heldFiles.open();
+  for (let bytes = 2 ** 30; bytes >= 1; bytes /= 2) others.take(bytes);
+  let answered = false;
+  const download = proxy.fetch(`/pypi/${file.path}`).finally(() => answered = true);
+  await new Promise((tick) => setTimeout(tick, 100));
+  assert.ok(!answered);
+  others[Symbol.dispose]();
+  const response = await download;
+  assert.equal(response.status, 200);
+  assert.deepEqual(await response.bytes(), file.bytes);
+});
