@@ -32,6 +32,10 @@ export class UpstreamError extends Error {
   }
 }
 
+export function takesNothing(cause?: unknown): UpstreamError {
+  return new UpstreamError("client", "The client has taken nothing for minutes", { cause });
+}
+
 /** An issuer of identity tokens does not answer, or not as one. */
 export class IssuerUnavailable extends Error {
   override readonly name = "IssuerUnavailable";

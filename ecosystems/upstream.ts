@@ -48,6 +48,8 @@ export interface FileAnswer {
   /** null: not stated, or the body comes inflated. */
   readonly length: number | null;
   readonly type: string | null;
+  /** Milliseconds that a client may take nothing of what has come. */
+  readonly clientMs: number;
 }
 
 export interface PassAnswer {
@@ -136,7 +138,7 @@ export class Upstream {
     const encoded = answer.headers.get("content-encoding") !== null;
     const stated = Number(answer.headers.get("content-length") ?? NaN);
     const length = encoded || !Number.isSafeInteger(stated) ? null : stated;
-    const { fileBytes: maxBytes, handOverMs } = this.#limits;
+    const { fileBytes: maxBytes, handOverMs, clientMs } = this.#limits;
     if (length !== null && length > maxBytes) {
       await leave();
       throw new UpstreamError("oversized", `Upstream's file is of ${length} bytes`);
@@ -160,6 +162,7 @@ export class Upstream {
       },
       length,
       type: answer.headers.get("content-type"),
+      clientMs,
     };
   }
 

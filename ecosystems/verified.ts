@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { BodyShare } from "../policy/bounded_body.ts";
 import type { Digest } from "../policy/types.ts";
 import type { HoldBack } from "./ecosystem.ts";
-import { UpstreamError } from "./errors.ts";
+import { takesNothing, UpstreamError } from "./errors.ts";
 import type { Pieces } from "./upstream.ts";
 import type { Gathering } from "./verified_files.ts";
 
@@ -35,6 +35,8 @@ export interface Expected {
   readonly holdBack?: HoldBack | null;
   /** For what is held back. */
   readonly share?: BodyShare;
+  /** Milliseconds that the client may take nothing of what was held back; absent: any time. */
+  readonly clientMs?: number;
   /** Called once, after the last byte came and was found right. */
   readonly finish: (passed: Passed) => Promise<void>;
   /** Called once if the body does not end well. */
@@ -69,7 +71,7 @@ function isKnown({ digest, size }: Pick<Expected, "digest" | "size">): boolean {
  */
 export function verified(
   body: Pieces,
-  { digest, size, gathering = null, holdBack = null, share, finish, broken }: Expected,
+  { digest, size, gathering = null, holdBack = null, share, clientMs, finish, broken }: Expected,
 ): ReadableStream<Piece> {
   const hash = digest === null ? null : createHash(digest.algorithm);
   let bytes = 0;
@@ -78,6 +80,7 @@ export function verified(
   let rest: Piece[] | null = null;
   /** Whoever asked has left: what comes then is no end, and no fault of the file's. */
   let left = false;
+  let patience: ReturnType<typeof setTimeout> | undefined;
 
   async function next(): Promise<Piece | null> {
     while (true) {
@@ -108,8 +111,17 @@ export function verified(
     await finish(passedOf(digest, bytes));
   }
 
+  function fail(error: unknown, controller: ReadableStreamDefaultController<Piece>): void {
+    rest = [];
+    gathering?.drop();
+    held.drop();
+    broken(error);
+    controller.error(error);
+  }
+
   return new ReadableStream({
     async pull(controller) {
+      clearTimeout(patience);
       try {
         if (rest === null) {
           const chunk = await next();
@@ -121,20 +133,24 @@ export function verified(
         }
         const chunk = rest.shift();
         if (chunk !== undefined) controller.enqueue(chunk);
-        if (rest.length > 0) return;
+        if (rest.length > 0) {
+          // Upstream has said all it had to: nobody else watches over the client now.
+          if (clientMs !== undefined) {
+            patience = setTimeout(() => fail(takesNothing(), controller), clientMs);
+          }
+          return;
+        }
         controller.close();
         held.drop();
       } catch (error) {
         if (left) return;
-        gathering?.drop();
-        held.drop();
-        broken(error);
-        controller.error(error);
+        fail(error, controller);
         await body.cancel(error).catch(() => {});
       }
     },
     async cancel(reason) {
       left = true;
+      clearTimeout(patience);
       gathering?.drop();
       held.drop();
       await body.cancel(reason);

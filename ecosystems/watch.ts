@@ -1,4 +1,4 @@
-import { UpstreamError } from "./errors.ts";
+import { takesNothing, UpstreamError } from "./errors.ts";
 import type { UpstreamLimits } from "./upstream_limits.ts";
 
 /**
@@ -94,7 +94,7 @@ export class Watch {
 /** What a socket threw, as a fault of upstream's, or of the client's that was waited for. */
 export function fetchError(host: string, cause: unknown, late: Watch["late"]): UpstreamError {
   if (late === "client") {
-    return new UpstreamError("client", "The client has taken nothing for minutes", { cause });
+    return takesNothing(cause);
   }
   if (late === "upstream" || (cause instanceof DOMException && cause.name === "TimeoutError")) {
     return new UpstreamError("timeout", `Upstream ${host} does not answer in time`, { cause });

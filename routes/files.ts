@@ -119,6 +119,7 @@ async function stream(
     gathering: deps.files.gather(source, file, upstream),
     holdBack,
     share,
+    clientMs: upstream.clientMs,
     finish,
     broken: (error) =>
       deps.log({

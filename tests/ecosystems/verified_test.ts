@@ -247,6 +247,22 @@ Deno.test("a client that goes away gives back the memory of what was held for it
   assert.ok(memory.open().take(1_000));
 });
 
+Deno.test("a client that takes nothing of what was held for it is broken off, and gives its memory back", async () => {
+  const memory = new BodyMemory(1_000);
+  const { stream, finished, broken } = through(pieces(400, 400, 200), {
+    holdBack: holdBackFrom(400),
+    share: memory.open(),
+    clientMs: 30,
+  });
+  const reader = stream.getReader();
+  for (const length of [399, 1, 400]) assert.equal((await reader.read()).value?.length, length);
+  assert.ok(!memory.open().take(1_000));
+  await new Promise((tick) => setTimeout(tick, 60));
+  assert.ok(memory.open().take(1_000));
+  await assert.rejects(reader.read(), /The client has taken nothing/);
+  assert.deepEqual([finished.length, broken.length], [1, 1]);
+});
+
 Deno.test("of a file of which much is held back, its end waits", async () => {
   const size = 65_536;
   const count = 520; // 32.5 MB
