@@ -1,5 +1,5 @@
 /** One release of an npm package, as the lockfiles of npm's clients name it. */
-import { type Collector, shown, shownAddress } from "./locked.ts";
+import { type Collector, LockfileInvalid, shown, shownAddress } from "./locked.ts";
 
 export interface NpmRelease {
   readonly name: string;
@@ -38,6 +38,35 @@ export function addNpm(collector: Gathering, release: NpmRelease): void {
   const differs = served.name !== name || served.version !== version;
   if (version !== undefined) collector.add({ ...found, name, version });
   if (version === undefined || differs) collector.add({ ...found, ...served });
+}
+
+/**
+ * An address of a registry's release, completed where it has no host: yarn and
+ * pnpm ask their registry for it then. Null: it looks like no release's.
+ */
+export function releaseAt(address: string, stated: Stated): string | null {
+  if (address.startsWith("file:")) return null;
+  // What has another scheme some of them take for a path, too.
+  const plain = address.replace(/[\s\p{Cc}]/gu, "");
+  const path = plain.replace(/^(?!https?:\/\/)[a-z][a-z0-9+.-]*:/i, "");
+  const completed = URL.parse(path, REGISTRY)?.href ?? "";
+  return servedBy(completed, stated) === null ? null : completed;
+}
+
+/** Whichever the project has: the path alone tells the release. */
+const REGISTRY = "https://registry.invalid/";
+
+/** "https:a" is as relative as "a" is. */
+const ABSOLUTE = /^(?!https?:(?!\/\/))[a-z][a-z0-9+.-]*:/i;
+
+/** The same where nothing but a registry can be asked for it. Throws LockfileInvalid. */
+export function completed(address: string, stated: Stated, line: number | null): string {
+  const found = releaseAt(address, stated);
+  if (found !== null || ABSOLUTE.test(address)) return found ?? address;
+  throw new LockfileInvalid(
+    `${JSON.stringify(shown(address))} is no address of a release of ${shown(stated.name)}`,
+    { line },
+  );
 }
 
 /** Why an address or a version's protocol is no registry's; null: it may be one. */

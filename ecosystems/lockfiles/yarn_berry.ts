@@ -1,7 +1,7 @@
 /** yarn.lock of yarn 2 and later: https://yarnpkg.com/advanced/lexicon#locator. */
 import { Collector, type Locked, LockfileInvalid, shown } from "./locked.ts";
 import { lineOf, type Members, members, object, text } from "./members.ts";
-import { addNpm, notRegistry, splitSpec } from "./npm_release.ts";
+import { addNpm, completed, notRegistry, splitSpec } from "./npm_release.ts";
 
 const METADATA = "__metadata";
 
@@ -54,19 +54,25 @@ function addLocator(collector: Collector, locator: string, details: Details): vo
   }
   if (/^https?:/i.test(reference)) {
     const { version, integrity } = details;
-    return addNpm(collector, { name, version, address: reference, line, integrity });
+    return addNpm(collector, {
+      name,
+      version,
+      address: reference,
+      line,
+      integrity,
+    });
   }
   if (!reference.startsWith("npm:")) {
     const why = notRegistry(reference) ?? `is from no registry (${shown(reference)})`;
     return collector.skip(name, why);
   }
-  const [bare, bindings = ""] = reference.slice("npm:".length).split("::", 2);
+  const [, bare, bindings] = /^npm:(.*?)(?:::(.*))?$/s.exec(reference) ?? [];
   const [real, version] = splitSpec(bare) ?? [name, bare];
-  const address = new URLSearchParams(bindings).get("__archiveUrl") ?? undefined;
+  const archive = new URLSearchParams(bindings).get("__archiveUrl");
+  const stated = { name: real, version };
   addNpm(collector, {
-    name: real,
-    version,
-    address,
+    ...stated,
+    address: archive === null ? undefined : completed(archive, stated, line),
     line,
     integrity: details.integrity,
   });

@@ -180,3 +180,20 @@ Deno.test("entries of yarn 4 that say too little are refused", async () => {
   await assertInvalid(patch("a"), /line 3: .* is unexpected/);
   await assertInvalid(patch("a@npm%3"), /line 3: .* is unexpected/);
 });
+
+Deno.test("an archive that yarn 4 asks its registry for is judged by its path", async () => {
+  const archive = (bindings: string) =>
+    BERRY.replace(/__archiveUrl=[^"]*/, bindings).replace("private@npm:^2.0.0", "p@npm:^2.0.0");
+  const path = "__archiveUrl=%2Fevil%2F-%2Fevil-6.6.6.tgz";
+  for (const bindings of [path, `x=::y&${path}`, path.replace("=", "=%2Fa%2F..")]) {
+    const locked = await read(archive(bindings));
+    assert.ok(purls(locked).includes("pkg:npm/evil@6.6.6"), bindings);
+    assert.deepEqual(skipped(locked), skipped(await read(BERRY)));
+  }
+  const own = archive("__archiveUrl=%2Fprivate%2F-%2Fprivate-2.0.0.tgz");
+  assert.deepEqual(purls(await read(own)), purls(await read(BERRY)));
+  await assertInvalid(
+    archive("__archiveUrl=%2Fblobs%2F0123"),
+    /line 29: "\/blobs\/0123" is no address of a release of private/,
+  );
+});
