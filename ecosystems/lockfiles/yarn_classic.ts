@@ -1,6 +1,6 @@
 /** yarn.lock of yarn 1: https://github.com/yarnpkg/yarn/blob/master/src/lockfile/parse.js. */
 import { Collector, type Locked, LockfileInvalid, shown } from "./locked.ts";
-import { addNpm, notRegistry, splitSpec } from "./npm_release.ts";
+import { addNpm, notRegistry, releaseAt, splitSpec } from "./npm_release.ts";
 import { refuseOtherEnds, textLines } from "./text_lines.ts";
 
 const FORMAT = "yarn.lock 1";
@@ -54,7 +54,8 @@ function addBlock(collector: Collector, { pattern, line, fields }: Block): void 
   const name = range.startsWith("npm:") ? splitSpec(range.slice(4))?.[0] ?? range.slice(4) : alias;
   const resolved = fields.get("resolved") ?? "";
   // The fragment is the file's SHA-1, or a commit, which makes it git's.
-  const address = notRegistry(resolved) === null ? resolved.replace(/#.*$/s, "") : resolved;
+  const given = notRegistry(resolved) === null ? resolved.replace(/#.*$/s, "") : resolved;
+  const address = releaseAt(resolved, { name, version }) ?? given;
   addNpm(collector, { name, version, address, line, integrity: fields.get("integrity") });
 }
 

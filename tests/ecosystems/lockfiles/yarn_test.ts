@@ -197,3 +197,25 @@ Deno.test("an archive that yarn 4 asks its registry for is judged by its path", 
     /line 29: "\/blobs\/0123" is no address of a release of private/,
   );
 });
+
+function block(header: string, resolved: string): string {
+  return `# yarn lockfile v1\n\n${header}:\n  version "1.0.0"\n  resolved "${resolved}"\n`;
+}
+
+Deno.test("what yarn 1 asks its registry for is judged by its path", async () => {
+  for (
+    const resolved of [
+      "evil/-/evil-6.6.6.tgz#0123",
+      "evil%2f-%2fevil-6.6.6.tgz",
+      "evil/-\\\\evil-6.6.6.tgz",
+      "/evil/-/evil-6.6.6.tgz",
+      "x/../evil/-/evil-6.6.6.tgz",
+      "none:x/../evil/-/evil-6.6.6.tgz",
+      "http:evil/-/evil-6.6.6.tgz",
+    ]
+  ) {
+    const locked = await read(block("good@^1.0.0", resolved));
+    assert.deepEqual(purls(locked), ["pkg:npm/evil@6.6.6", "pkg:npm/good@1.0.0"], resolved);
+    assert.deepEqual(locked.skipped, []);
+  }
+});
