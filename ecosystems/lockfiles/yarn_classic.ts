@@ -12,8 +12,8 @@ const BLOCK = /^ {2}[A-Za-z]+:$/;
 const NESTED = /^ {4,}\S/;
 
 interface Block {
-  /** `lodash@^4.17.0`; all of a block are of one package. */
-  readonly pattern: string;
+  /** `lodash@^4.17.0`, one at least; all of a block are one download. */
+  readonly patterns: readonly string[];
   readonly line: number;
   readonly fields: Map<string, string>;
 }
@@ -31,7 +31,7 @@ export function readYarnClassic(text: string): Locked {
     if (line === "" || line.startsWith("#")) continue;
     if (!line.startsWith(" ")) {
       if (block !== null) addBlock(collector, block);
-      block = { pattern: firstPattern(line, number), line: number, fields: new Map() };
+      block = { patterns: readPatterns(line, number), line: number, fields: new Map() };
       continue;
     }
     if (block === null) fail(line, number);
@@ -43,27 +43,42 @@ export function readYarnClassic(text: string): Locked {
   return collector.locked(FORMAT);
 }
 
-function addBlock(collector: Collector, { pattern, line, fields }: Block): void {
-  const [alias, range] = splitSpec(pattern) ?? [pattern, ""];
+function addBlock(collector: Collector, { patterns, line, fields }: Block): void {
+  const asked = patterns.map((pattern) => splitSpec(pattern) ?? [pattern, ""] as const);
+  const [alias, range] = asked[0];
   const version = fields.get("version");
   if (version === undefined) {
-    throw new LockfileInvalid(`${JSON.stringify(shown(pattern))} has no version`, { line });
+    throw new LockfileInvalid(`${JSON.stringify(shown(patterns[0]))} has no version`, { line });
   }
-  const elsewhere = notRegistry(range);
-  if (elsewhere !== null) return collector.skip(`${alias}@${shown(version)}`, elsewhere);
-  const name = range.startsWith("npm:") ? splitSpec(range.slice(4))?.[0] ?? range.slice(4) : alias;
   const resolved = fields.get("resolved") ?? "";
+  const release = releaseAt(resolved, { name: alias, version });
+  const elsewhere = notRegistry(range);
+  // One that a registry is asked for is enough for yarn to ask for them all.
+  const skipped = asked.every(([, range]) => notRegistry(range) !== null);
+  if (skipped && release === null && elsewhere !== null) {
+    return collector.skip(`${alias}@${shown(version)}`, elsewhere);
+  }
   // The fragment is the file's SHA-1, or a commit, which makes it git's.
   const given = notRegistry(resolved) === null ? resolved.replace(/#.*$/s, "") : resolved;
-  const address = releaseAt(resolved, { name, version }) ?? given;
-  addNpm(collector, { name, version, address, line, integrity: fields.get("integrity") });
+  const found = { version, address: release ?? given, line, integrity: fields.get("integrity") };
+  const named = asked.filter(([, range]) => notRegistry(range) === null);
+  if (named.length === 0) return addNpm(collector, { ...found, name: alias });
+  for (const [alias, range] of named) {
+    const real = range.startsWith("npm:") ? range.slice(4) : alias;
+    addNpm(collector, { ...found, name: splitSpec(real)?.[0] ?? real });
+  }
 }
 
 /** Of `"a@1", "a@2":`. */
-function firstPattern(line: string, number: number): string {
-  const [, first] = /^("(?:[^"\\]|\\.)*"|[^\s",:][^\s",]*?)(?:, .+)?:$/.exec(line) ??
-    fail(line, number);
-  return unquote(first, number);
+function readPatterns(line: string, number: number): string[] {
+  const next = /("(?:[^"\\]|\\.)*"|[^\s",:]+)(, |:$)/y;
+  const patterns: string[] = [];
+  for (let end = ""; end !== ":";) {
+    const [, pattern, after] = next.exec(line) ?? fail(line, number);
+    patterns.push(unquote(pattern, number));
+    end = after;
+  }
+  return patterns;
 }
 
 function unquote(text: string, line: number): string {

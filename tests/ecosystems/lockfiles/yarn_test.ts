@@ -219,3 +219,31 @@ Deno.test("what yarn 1 asks its registry for is judged by its path", async () =>
     assert.deepEqual(locked.skipped, []);
   }
 });
+
+Deno.test("a block of yarn 1 is passed over only where all of it is from elsewhere", async () => {
+  const evil = "https://registry.example/evil/-/evil-1.0.0.tgz";
+  for (const first of ['"aaa@file:./x"', '"aaa@link:./x"', '"aaa@git+ssh://git.example/a.git"']) {
+    const locked = await read(block(`${first}, evil@^1.0.0`, evil));
+    assert.deepEqual(purls(locked), ["pkg:npm/evil@1.0.0"], first);
+    assert.deepEqual(locked.skipped, []);
+    // Whatever it says, its address is a registry's.
+    assert.ok(purls(await read(block(first, evil))).includes("pkg:npm/evil@1.0.0"), first);
+    const both = await read(block(`${first}, "b@file:./x"`, "file:./x.tgz"));
+    assert.deepEqual(both.entries, []);
+    assert.equal(both.skipped.length, 1);
+  }
+  const aliases = await read(block('"a@npm:evil@1", "b@npm:@c/d@1", e@^1.0.0', "x-1.0.0.tgz"));
+  assert.deepEqual(purls(aliases), [
+    "pkg:npm/%40c/d@1.0.0",
+    "pkg:npm/e@1.0.0",
+    "pkg:npm/evil@1.0.0",
+  ]);
+});
+
+Deno.test("patterns that yarn 1 would not write are refused", async () => {
+  for (const header of ["a@1,b@1", "a@1, ", "a@1 b@1", '"a@1"b', 'a@1, "b', "a@1:b"]) {
+    await assertInvalid(block(header, "x.tgz"), /line 3: .* is unexpected/);
+  }
+  const long = "a@1, ".repeat(10_000);
+  await assertInvalid(block(`${long}"`, "x.tgz"), /line 3: .* is unexpected/);
+});
