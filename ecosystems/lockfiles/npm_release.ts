@@ -7,6 +7,8 @@ export interface NpmRelease {
   readonly version: string | undefined;
   /** Where the file says it is downloaded from. */
   readonly address?: string;
+  /** Whether the project asks for the address: the name is its own then, no package's. */
+  readonly byAddress?: boolean;
   readonly line: number | null;
   readonly integrity?: string;
 }
@@ -21,7 +23,7 @@ export type Gathering = Pick<Collector, "add" | "skip">;
  * (https://snyk.io/blog/why-npm-lockfiles-can-be-a-security-blindspot-for-injecting-malicious-modules/).
  */
 export function addNpm(collector: Gathering, release: NpmRelease): void {
-  const { name, version, address = "", line, integrity } = release;
+  const { name, version, address = "", byAddress = false, line, integrity } = release;
   const label = version === undefined ? name : `${name}@${shown(version)}`;
   const elsewhere = address === "" ? null : notRegistry(address);
   if (elsewhere !== null) return collector.skip(label, elsewhere);
@@ -36,8 +38,9 @@ export function addNpm(collector: Gathering, release: NpmRelease): void {
   }
   const found = { type: "npm", line, integrity } as const;
   const differs = served.name !== name || served.version !== version;
-  if (version !== undefined) collector.add({ ...found, name, version });
-  if (version === undefined || differs) collector.add({ ...found, ...served });
+  const stated = version !== undefined && !byAddress;
+  if (stated) collector.add({ ...found, name, version });
+  if (!stated || differs) collector.add({ ...found, ...served });
 }
 
 /**

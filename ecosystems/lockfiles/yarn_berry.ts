@@ -58,6 +58,7 @@ function addLocator(collector: Collector, locator: string, details: Details): vo
       name,
       version,
       address: reference,
+      byAddress: true,
       line,
       integrity,
     });

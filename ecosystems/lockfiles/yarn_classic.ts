@@ -10,6 +10,7 @@ const MAX_LINE = 100_000;
 const FIELD = /^ {2}("(?:[^"\\]|\\.)*"|[^\s":]+) ("(?:[^"\\]|\\.)*"|[^\s"]+)$/;
 const BLOCK = /^ {2}[A-Za-z]+:$/;
 const NESTED = /^ {4,}\S/;
+const ADDRESS = /^https?:/i;
 
 interface Block {
   /** `lodash@^4.17.0`, one at least; all of a block are one download. */
@@ -50,7 +51,7 @@ function addBlock(collector: Collector, { patterns, line, fields }: Block): void
   if (version === undefined) {
     throw new LockfileInvalid(`${JSON.stringify(shown(patterns[0]))} has no version`, { line });
   }
-  const resolved = fields.get("resolved") ?? "";
+  const resolved = fields.get("resolved") ?? (ADDRESS.test(range) ? range : "");
   const release = releaseAt(resolved, { name: alias, version });
   const elsewhere = notRegistry(range);
   // One that a registry is asked for is enough for yarn to ask for them all.
@@ -61,8 +62,8 @@ function addBlock(collector: Collector, { patterns, line, fields }: Block): void
   // The fragment is the file's SHA-1, or a commit, which makes it git's.
   const given = notRegistry(resolved) === null ? resolved.replace(/#.*$/s, "") : resolved;
   const found = { version, address: release ?? given, line, integrity: fields.get("integrity") };
-  const named = asked.filter(([, range]) => notRegistry(range) === null);
-  if (named.length === 0) return addNpm(collector, { ...found, name: alias });
+  const named = asked.filter(([, range]) => !ADDRESS.test(range) && notRegistry(range) === null);
+  if (named.length === 0) return addNpm(collector, { ...found, name: alias, byAddress: true });
   for (const [alias, range] of named) {
     const real = range.startsWith("npm:") ? range.slice(4) : alias;
     addNpm(collector, { ...found, name: splitSpec(real)?.[0] ?? real });

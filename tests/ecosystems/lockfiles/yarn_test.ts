@@ -247,3 +247,15 @@ Deno.test("patterns that yarn 1 would not write are refused", async () => {
   const long = "a@1, ".repeat(10_000);
   await assertInvalid(block(`${long}"`, "x.tgz"), /line 3: .* is unexpected/);
 });
+
+Deno.test("the name that a project gives an address is no package's", async () => {
+  const address = "https://registry.example/evil/-/evil-6.6.6.tgz";
+  const classic = block(`"tar@${address}"`, `${address}#0123`).replace("1.0.0", "6.6.6");
+  assert.deepEqual(purls(await read(classic)), ["pkg:npm/evil@6.6.6"]);
+  assert.deepEqual(purls(await read(classic.replace(/ {2}resolved.*\n/, ""))), [
+    "pkg:npm/evil@6.6.6",
+  ]);
+  const berry = `__metadata:\n  version: 8\n"tar@${address}":\n  version: 6.6.6\n` +
+    `  resolution: "tar@${address}"\n`;
+  assert.deepEqual(purls(await read(berry)), ["pkg:npm/evil@6.6.6"]);
+});
