@@ -175,3 +175,106 @@ Deno.test("keys that are merged into others are refused", async () => {
     await assertInvalid(text, /pnpm-lock\.yaml, line 3: It merges one object into another/);
   }
 });
+
+const SHA512 = "sha512-aaaa";
+
+/** A lockfile of version 9 with one package. */
+function nine(key: string, resolution: string, fields = ""): string {
+  return `lockfileVersion: '9.0'\n\npackages:\n\n  ${key}:\n    resolution: {${resolution}}\n` +
+    `${fields}\nsnapshots:\n\n  ${key}: {}\n`;
+}
+
+Deno.test("a tarball that pnpm asks its registry for is judged by its path", async () => {
+  for (
+    const tarball of [
+      "evil/-/evil-6.6.6.tgz",
+      "/evil/-/evil-6.6.6.tgz",
+      "./evil/-/evil-6.6.6.tgz",
+      "http:evil/-/evil-6.6.6.tgz",
+      "https:/evil/-/evil-6.6.6.tgz",
+      "//registry.example/evil/-/evil-6.6.6.tgz",
+      "https://registry.example/evil/-/evil-6.6.6.tgz",
+    ]
+  ) {
+    for (const key of ["evil@6.6.6", "evil@file:foo.tgz", `'evil@${tarball}'`]) {
+      const text = nine(key, `tarball: '${tarball}'`, "    version: 6.6.6\n");
+      const locked = await read(text);
+      assert.deepEqual(purls(locked), ["pkg:npm/evil@6.6.6"], text);
+      assert.deepEqual(locked.skipped, [], text);
+    }
+  }
+  const jsr = await read(nine("'@jsr/a__b@1.0.0'", "tarball: ~/11/@jsr/a__b/1.0.0.tgz"));
+  assert.deepEqual(purls(jsr), ["pkg:npm/%40jsr/a__b@1.0.0"]);
+  for (const tarball of ["foo.tgz", "/x/foo.tgz", "https:foo.tgz", "a/b#0123"]) {
+    await assertInvalid(
+      nine("evil@file:foo.tgz", `tarball: '${tarball}'`),
+      /line 5: ".*" is no address of a release of evil/,
+    );
+  }
+});
+
+Deno.test("an entry of pnpm's that its key contradicts is refused", async () => {
+  const fields = "    name: good\n    version: 1.0.0\n";
+  const tarball = "tarball: evil/-/evil-6.6.6.tgz";
+  const at = /line 5: The (?:name|version) of evil is \S+ and (?:good|1\.0\.0) at once/;
+  const five = (version: string, key: string) =>
+    nine(key, tarball, fields).replace("9.0", version).replace(/snapshots:.*/s, "");
+  await assertInvalid(nine("evil@6.6.6", tarball, fields), at);
+  await assertInvalid(nine("evil@6.6.6", tarball, "    version: 1.0.0\n"), at);
+  await assertInvalid(nine("evil@file:evil.tgz", tarball, fields), at);
+  await assertInvalid(five("6.0", "/evil@6.6.6"), at);
+  await assertInvalid(five("6.0", "registry.example/evil@6.6.6(react@18.0.0)"), at);
+  await assertInvalid(five("5.4", "/evil/6.6.6_react@18.0.0"), at);
+  // Those of addresses and folders name no package before version 9.
+  for (const key of ["'@files.example/evil/6.6.6'", "file:evil/6.6.6", "github.com/a/evil/0123"]) {
+    assert.deepEqual(purls(await read(five("5.4", key))), [
+      "pkg:npm/evil@6.6.6",
+      "pkg:npm/good@1.0.0",
+    ]);
+  }
+  const agreeing = nine("evil@6.6.6", tarball, "    name: evil\n    version: 6.6.6\n");
+  assert.deepEqual(purls(await read(agreeing)), ["pkg:npm/evil@6.6.6"]);
+});
+
+Deno.test("pnpm's package without a tarball is what its key names", async () => {
+  const integrity = `integrity: ${SHA512}`;
+  for (const key of ["evil@6.6.6", "evil@work:6.6.6"]) {
+    for (const resolution of [integrity, `${integrity}, directory: x`, `${integrity}, repo: x`]) {
+      const locked = await read(nine(key, resolution));
+      assert.deepEqual(purls(locked), ["pkg:npm/evil@6.6.6"]);
+      assert.deepEqual(locked.skipped, []);
+    }
+  }
+  // pnpm 10 asks for the version that the entry has.
+  for (const key of ["evil@file:foo.tgz", "evil@link:x", "'evil@git+ssh://git.example/a.git'"]) {
+    const locked = await read(nine(key, integrity, "    version: 6.6.6\n"));
+    assert.deepEqual(purls(locked), ["pkg:npm/evil@6.6.6"]);
+    await assertInvalid(nine(key, integrity), /line 5: .* has no tarball/);
+  }
+  for (const [version, key] of [["6.0", "xgood@1.0.0"], ["5.4", "'@x/evil/6.6.6'"]]) {
+    const fields = "    name: good\n    version: 1.0.0\n";
+    const text = nine(key, integrity, fields).replace("9.0", version);
+    await assertInvalid(text, /line 5: .* has no tarball/);
+  }
+});
+
+Deno.test("a type of pnpm's with a registry's address is judged", async () => {
+  const address = "https://registry.example/evil/-/evil-6.6.6.tgz";
+  for (
+    const resolution of [
+      `type: remoteTarball, tarball: '${address}'`,
+      `type: gitHostedTarball, tarball: '${address}'`,
+      `type: binary, archive: tarball, url: '${address}'`,
+      `type: variations, variants: [{resolution: {type: binary, url: '${address}'}}]`,
+      `type: variations, variants: [{resolution: {tarball: '${address}'}}]`,
+    ]
+  ) {
+    const locked = await read(nine("node@runtime:22.0.0", resolution, "    version: 22.0.0\n"));
+    assert.deepEqual(purls(locked), ["pkg:npm/evil@6.6.6"], resolution);
+  }
+  const url = "https://files.example/node-22.0.0.tar.gz";
+  const variants = `variants: [{resolution: {type: binary, url: '${url}'}}]`;
+  const runtime = await read(nine("node@runtime:22.0.0", `type: variations, ${variants}`));
+  assert.deepEqual(runtime.entries, []);
+  assert.deepEqual(skipped(runtime), ["node is from no registry (variations)"]);
+});
