@@ -37,7 +37,14 @@ export function readPnpmLock(documents: readonly unknown[]): Locked {
       );
     }
     skipLinks(collector, root);
-    for (const [key, entry] of table(root, "packages")) addPackage(collector, key, entry, major);
+    const packages = table(root, "packages");
+    for (const [key, entry] of packages) addPackage(collector, key, entry, major);
+    checkSnapshots(root, major);
+    // Only the project's own document is one that pnpm 9 reads.
+    const last = document === documents.at(-1);
+    if (last && major === "9" && packages.length > 0 && object(root, "snapshots") === undefined) {
+      throw new LockfileInvalid(`It has no "snapshots"`);
+    }
   }
   return collector.locked(`pnpm-lock.yaml ${version}`);
 }
@@ -72,6 +79,17 @@ function addPackage(collector: Collector, key: string, entry: Members, major: st
   const elsewhere = bare.endsWith(address) ? notRegistry(found) : null;
   if (elsewhere !== null) return collector.skip(name, elsewhere);
   addNpm(collector, { name, version, address: found, line, integrity });
+}
+
+/** pnpm takes what a snapshot says of itself where its package does not say it. Throws LockfileInvalid. */
+function checkSnapshots(root: Members, major: string): void {
+  for (const [key, snapshot] of table(root, "snapshots")) {
+    const known = major === "9" && !["name", "version", "resolution"].some((of) => of in snapshot);
+    if (known) continue;
+    throw new LockfileInvalid(`${JSON.stringify(shown(key))} is an unexpected snapshot`, {
+      line: lineOf(snapshot),
+    });
+  }
 }
 
 interface Keyed {

@@ -278,3 +278,14 @@ Deno.test("a type of pnpm's with a registry's address is judged", async () => {
   assert.deepEqual(runtime.entries, []);
   assert.deepEqual(skipped(runtime), ["node is from no registry (variations)"]);
 });
+
+Deno.test("snapshots of pnpm's that say what a package is are refused", async () => {
+  const text = nine("good@1.0.0", `integrity: ${SHA512}`);
+  for (const own of ["resolution: {integrity: sha512-bbbb}", "version: 6.6.6", "name: evil"]) {
+    const more = `${text}\n  evil@6.6.6: {${own}}\n`;
+    await assertInvalid(more, /line 12: "evil@6\.6\.6" is an unexpected snapshot/);
+  }
+  // Without any pnpm 9 takes the keys for those of version 6, and leaves their first letter out.
+  await assertInvalid(text.replace(/snapshots:.*/s, ""), /It has no "snapshots"/);
+  await assertInvalid(text.replace("9.0", "6.0").replace("  good", "  /good"), /snapshot/);
+});
