@@ -1,6 +1,6 @@
 /** uv.lock: https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile. */
 import { Collector, type Locked, shown } from "./locked.ts";
-import { isMembers, list, type Members, object, objects, text, word } from "./members.ts";
+import { list, type Members, object, objects, text, word } from "./members.ts";
 import { addPython, fromElsewhere, hashesOf, named } from "./python_release.ts";
 
 export function isUvLock(root: Members): boolean {
@@ -13,7 +13,9 @@ export function readUvLock(root: Members): Locked {
   for (const entry of objects(root, "package")) {
     const { name, line } = named(entry);
     const source = object(entry, "source") ?? {};
-    const elsewhere = ofProject(source) ?? fromElsewhere(source);
+    // uv takes the registry, whatever else there is.
+    const registry = source.registry !== undefined;
+    const elsewhere = registry ? null : ofProject(source) ?? fromElsewhere(source);
     if (elsewhere !== null) {
       collector.skip(name, elsewhere);
       continue;
@@ -26,7 +28,6 @@ export function readUvLock(root: Members): Locked {
 }
 
 function ofProject(source: Members): string | null {
-  if (isMembers(source.registry)) return null;
   for (const kind of ["virtual", "editable", "directory"]) {
     const path = text(source, kind);
     if (path !== undefined) return `is a folder of the project (${shown(path)})`;
