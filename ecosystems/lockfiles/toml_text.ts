@@ -1,10 +1,10 @@
-/** TOML as lockfiles use it; tells the lines of `[[package]]` tables. */
+/** TOML as lockfiles use it; tells the lines of `[[package]]` tables and their like. */
 import { LockfileInvalid, shown } from "./locked.ts";
 import { isMembers, LINE, list, type Members, members } from "./members.ts";
 import { boundPieces, textLines } from "./text_lines.ts";
 
 /** Lists of tables whose lines are told. */
-const LISTS = ["package", "packages"];
+const LISTS = ["package", "packages", "distribution"];
 
 /** Throws LockfileInvalid. */
 export async function readTomlText(text: string): Promise<Members> {
@@ -22,6 +22,7 @@ export async function readTomlText(text: string): Promise<Members> {
   const root = members(parsed, "It");
   for (const name of LISTS) {
     const found = list(isMembers(root[name]) ? {} : root, name) ?? [];
+    if (found.length === 0) continue;
     const lines = headers(text, name);
     // A header inside a multi-line string would be counted, too: then no line is told.
     if (lines.length === found.length) {

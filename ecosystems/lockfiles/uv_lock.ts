@@ -1,5 +1,5 @@
 /** uv.lock: https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile. */
-import { Collector, type Locked, shown } from "./locked.ts";
+import { Collector, type Locked, LockfileInvalid, shown } from "./locked.ts";
 import { list, type Members, object, objects, text, word } from "./members.ts";
 import { addPython, fromElsewhere, hashesOf, named } from "./python_release.ts";
 
@@ -10,7 +10,7 @@ export function isUvLock(root: Members): boolean {
 /** Throws LockfileInvalid. */
 export function readUvLock(root: Members): Locked {
   const collector = new Collector();
-  for (const entry of objects(root, "package")) {
+  for (const entry of packagesOf(root)) {
     const { name, line } = named(entry);
     const source = object(entry, "source") ?? {};
     // uv takes the registry, whatever else there is.
@@ -25,6 +25,14 @@ export function readUvLock(root: Members): Locked {
     addPython(collector, { name, version: text(entry, "version"), line, hashes: hashesOf(files) });
   }
   return collector.locked(`uv.lock ${word(root, "version")}`);
+}
+
+/** uv reads its former name for them, too. Throws LockfileInvalid. */
+function packagesOf(root: Members): Members[] {
+  if ("package" in root && "distribution" in root) {
+    throw new LockfileInvalid("It has packages under two names");
+  }
+  return [...objects(root, "package"), ...objects(root, "distribution")];
 }
 
 function ofProject(source: Members): string | null {
