@@ -11,34 +11,49 @@ const SIZES: readonly (readonly [bytes: number, share: number])[] = [
 /** Every so manieth package is locked at a version that is too young. */
 const YOUNG_EACH = 50;
 
-export interface Lockfile {
-  readonly text: string;
-  /** Names of its packages. */
-  readonly names: readonly string[];
-  /** How many of them a policy with a minimum age withholds. */
-  readonly young: number;
+/** A release that it locks. */
+export interface Locked {
+  readonly name: string;
+  readonly version: string;
 }
 
-export function lockfile(entries: number, base: string): Lockfile {
-  const names: string[] = [];
-  const packages: Record<string, unknown> = { "": { name: "checked", version: "1.0.0" } };
-  let young = 0;
+/** How many of them a policy with a minimum age withholds. */
+export function youngOf(locked: readonly Locked[]): number {
+  return Math.ceil(locked.length / YOUNG_EACH);
+}
+
+export function lockedReleases(entries: number): Locked[] {
+  const locked: Locked[] = [];
   for (let position = 0; position < entries; position++) {
     const bytes = bytesOf(position % 100);
     const name = `doc-${bytes}-${position}`;
     const shape = shapeOf(bytes);
     const isYoung = position % YOUNG_EACH === 0;
-    if (isYoung) young++;
-    const version = versionOf(shape.versions - 1 - (isYoung ? 0 : shape.young));
-    names.push(name);
-    packages[`node_modules/${name}`] = {
+    locked.push({ name, version: versionOf(shape.versions - 1 - (isYoung ? 0 : shape.young)) });
+  }
+  return locked;
+}
+
+/** @param integrity digests of the releases' files, in their order */
+export function lockfile(
+  locked: readonly Locked[],
+  { base, integrity }: { base: string; integrity: readonly string[] },
+): string {
+  const packages = locked.map(({ name, version }, at) =>
+    [`node_modules/${name}`, {
       version,
       resolved: tarballAddress(base, name, version),
-      integrity: `sha512-${"A".repeat(86)}==`,
-    };
-  }
-  const lock = { name: "checked", version: "1.0.0", lockfileVersion: 3, requires: true, packages };
-  return { text: JSON.stringify(lock, null, 2), names, young };
+      integrity: integrity[at],
+    }] as const
+  );
+  const root = { name: "checked", version: "1.0.0" };
+  const lock = {
+    ...root,
+    lockfileVersion: 3,
+    requires: true,
+    packages: { "": root, ...Object.fromEntries(packages) },
+  };
+  return JSON.stringify(lock, null, 2);
 }
 
 function bytesOf(percentile: number): number {

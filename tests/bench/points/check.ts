@@ -1,6 +1,6 @@
 /** 9. A lockfile of 2,500 packages checked before its install, with indexes seen before and without. */
 import type { Bench, Point } from "../bench.ts";
-import { type Lockfile, lockfile } from "../data/lockfile.ts";
+import { type Locked, lockedReleases, lockfile, youngOf } from "../data/lockfile.ts";
 import type { Running } from "../process.ts";
 import { median } from "../rounds.ts";
 import { limitRow, type Row } from "../row.ts";
@@ -18,8 +18,10 @@ export const check: Point = {
 
 async function measure(bench: Bench): Promise<Row[]> {
   await using world = await World.open(bench);
-  const lock = lockfile(ENTRIES, world.upstream.base);
-  await prepare(world.upstream, lock.names);
+  const locked = lockedReleases(ENTRIES);
+  const integrity = await prepare(world.upstream, locked);
+  const text = lockfile(locked, { base: world.upstream.base, integrity });
+  const lock = { text, young: youngOf(locked) };
   const proxy = await world.proxy();
   const first = await seconds(proxy, lock);
   bench.progress(`first: ${first.toFixed(2)} s`);
@@ -43,20 +45,25 @@ async function measure(bench: Bench): Promise<Row[]> {
   ];
 }
 
-/** Makes the documents, so that the proxy does not wait for that. */
-async function prepare({ base }: Running, names: readonly string[]): Promise<void> {
-  const rest = names.values();
+/** Makes the documents, so that the proxy does not wait for that; the digests that they state. */
+async function prepare({ base }: Running, locked: readonly Locked[]): Promise<string[]> {
+  const integrity: string[] = [];
+  const rest = locked.entries();
   const ask = async () => {
-    for (const name of rest) {
-      const response = await fetch(`${base}${name}`);
-      await response.body?.cancel();
+    for (const [at, { name, version }] of rest) {
+      const { versions } = await (await fetch(`${base}${name}`)).json();
+      integrity[at] = versions[version].dist.integrity;
     }
   };
   await Promise.all(Array.from({ length: PREPARED_AT_ONCE }, ask));
+  return integrity;
 }
 
 /** Throws unless every package was judged, and as it has to be. */
-async function seconds({ base }: Running, { text, young }: Lockfile): Promise<number> {
+async function seconds(
+  { base }: Running,
+  { text, young }: { text: string; young: number },
+): Promise<number> {
   const begin = performance.now();
   const response = await fetch(`${base}check?filename=package-lock.json`, {
     method: "POST",
