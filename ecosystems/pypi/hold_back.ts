@@ -17,7 +17,7 @@ export function holdBack(filename: string): HoldBack | null {
 const WHOLE: HoldBack = { free: () => 0, trickles: true };
 
 /** What records of a zip archive begin with: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3. */
-const [P, K] = [0x50, 0x4b];
+const MARK = "PK";
 /** What follows that at the directory, and at the end of an archive without one. */
 const ENDS: ReadonlySet<number> = new Set([0x0102, 0x0506, 0x0606]);
 /** Of `PK` and those two bytes, as many as say nothing yet. */
@@ -42,13 +42,13 @@ class ZipDirectory implements HoldBack {
 }
 
 /**
- * The length of the bytes: nowhere. Looks for single bytes, which the runtime
- * finds several times as fast as two at once.
+ * The length of the bytes: nowhere. As text, in which the runtime finds two
+ * characters several times as fast as it finds one byte.
  */
 function indexOfEnd(bytes: Buffer): number {
-  for (let at = bytes.indexOf(P); at >= 0; at = bytes.indexOf(P, at + 1)) {
-    if (bytes[at + 1] !== K || at + BEGUN >= bytes.length) continue;
-    if (ENDS.has(bytes.readUInt16BE(at + 2))) return at;
+  const text = bytes.toString("latin1");
+  for (let at = text.indexOf(MARK); at >= 0; at = text.indexOf(MARK, at + 1)) {
+    if (at + BEGUN < bytes.length && ENDS.has(bytes.readUInt16BE(at + 2))) return at;
   }
   return bytes.length;
 }
