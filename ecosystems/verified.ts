@@ -31,7 +31,7 @@ export interface Expected {
   readonly size: number | null;
   /** Gets the file too, and keeps it if it is the right one. */
   readonly gathering?: Gathering | null;
-  /** null: a missing end is enough, as it is where nothing is known to compare with. */
+  /** null: a missing end is enough. */
   readonly holdBack?: HoldBack | null;
   /** For what is held back. */
   readonly share?: BodyShare;
@@ -51,16 +51,10 @@ type Piece = Uint8Array<ArrayBuffer>;
  * @param length as upstream states it; null: it does not
  */
 export function roomFor(
-  { digest, size, holdBack }: Pick<Expected, "digest" | "size" | "holdBack">,
+  { size, holdBack }: Pick<Expected, "size" | "holdBack">,
   length: number | null,
 ): number {
-  if (holdBack?.trickles !== true || !isKnown({ digest, size })) return 0;
-  return Math.min(size ?? length ?? MAX_HELD, MAX_HELD);
-}
-
-/** Whether there is anything to compare a file with. */
-function isKnown({ digest, size }: Pick<Expected, "digest" | "size">): boolean {
-  return digest !== null || size !== null;
+  return holdBack?.trickles === true ? Math.min(size ?? length ?? MAX_HELD, MAX_HELD) : 0;
 }
 
 /**
@@ -75,7 +69,7 @@ export function verified(
 ): ReadableStream<Piece> {
   const hash = digest === null ? null : createHash(digest.algorithm);
   let bytes = 0;
-  const held = new Held(isKnown({ digest, size }) ? holdBack : null, share);
+  const held = new Held(holdBack, share);
   /** What was held back and may go now; null: not all has come. */
   let rest: Piece[] | null = null;
   /** Whoever asked has left: what comes then is no end, and no fault of the file's. */

@@ -108,7 +108,7 @@ async function stream(
     ? null
     : exchange.ecosystem.holdBack?.(file.filename) ?? null;
   const share = deps.heldFiles.open();
-  const room = roomFor({ digest, size, holdBack }, upstream.length);
+  const room = roomFor({ size, holdBack }, upstream.length);
   if (room > 0 && !await share.reserve(room, ROOM_MS)) {
     await upstream.body.cancel();
     throw new UpstreamError("busy", "Too many files are being held back", { retryAfter: "5" });
