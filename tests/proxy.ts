@@ -72,6 +72,8 @@ export interface TestProxy extends AsyncDisposable {
   /** Secret of the root administrator. */
   readonly rootToken: string;
   readonly lines: Readonly<Record<string, unknown>>[];
+  /** Secret of a new token for the registries. */
+  clientToken(org: string, user: string): Promise<string>;
   installs(org?: string): Promise<StoredRecord[]>;
   refusals(org?: string): Promise<StoredRecord[]>;
 }
@@ -193,6 +195,10 @@ export async function testProxy(options: ProxyOptions = {}): Promise<TestProxy> 
     kv,
     rootToken: secret ?? "",
     lines,
+    async clientToken(org, user) {
+      const token = { org, user, role: "client", expires: null, by: "test" } as const;
+      return (await tokens.create(token)).secret;
+    },
     installs: (org = "default") => Array.fromAsync(records.all("install", { org })),
     refusals: (org = "default") => Array.fromAsync(records.all("refusal", { org })),
     async [Symbol.asyncDispose]() {

@@ -124,13 +124,7 @@ test("builds from Cargo.lock, on record each time", async (world) => {
 });
 
 test("sends its token for index and crates, and gets nothing without", async (world) => {
-  const { secret } = await world.proxy.deps.tokens.create({
-    org: "acme",
-    user: "bob",
-    role: "client",
-    expires: null,
-    by: "test",
-  });
+  const secret = await world.proxy.clientToken("acme", "bob");
   const index = sparse(`${world.base}/o-acme`);
   const nobody = await world.project(index, "1");
   assertRefused(await nobody.cargo("fetch"), ["no token found for `proxy`"]);
@@ -143,13 +137,7 @@ test("sends its token for index and crates, and gets nothing without", async (wo
 test(
   "says who it is where the org asks for a name, by its token or by the address",
   async (world) => {
-    const { secret } = await world.proxy.deps.tokens.create({
-      org: "acme",
-      user: "bob",
-      role: "client",
-      expires: null,
-      by: "test",
-    });
+    const secret = await world.proxy.clientToken("acme", "bob");
     const byToken = await world.project(sparse(`${world.base}/o-acme`), "1", secret);
     assertDone(await byToken.cargo("fetch"));
     const byAddress = await world.project(sparse(`${world.base}/o-acme/u-alice`), "1");

@@ -87,13 +87,7 @@ for (const client of NPM_CLIENTS) {
   });
 
   test("sends its token for indexes and files, and gets nothing without one", async (world) => {
-    const { secret } = await world.proxy.deps.tokens.create({
-      org: "acme",
-      user: "bob",
-      role: "client",
-      expires: null,
-      by: "test",
-    });
+    const secret = await world.proxy.clientToken("acme", "bob");
     const address = `${world.base}/o-acme/npm/`;
     const nobody = await world.project(address);
     assertRefused(await nobody.add("kettle"), []);

@@ -76,13 +76,7 @@ test("view, dist-tag, ping and search answer by the policy", async (world) => {
 });
 
 test("publish is told that the proxy is read-only", async (world) => {
-  const { secret } = await world.proxy.deps.tokens.create({
-    org: "default",
-    user: "bob",
-    role: "client",
-    expires: null,
-    by: "test",
-  });
+  const secret = await world.proxy.clientToken("default", "bob");
   const project = await world.project(`${world.base}/npm/`, {
     token: secret,
     files: { "package.json": JSON.stringify({ name: "mug", version: "1.0.0" }) },

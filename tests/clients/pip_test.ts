@@ -107,13 +107,7 @@ test("builds from a source archive", async (world) => {
 });
 
 test("signs in with a token as the password, and gets nothing without", async (world) => {
-  const { secret } = await world.proxy.deps.tokens.create({
-    org: "acme",
-    user: "bob",
-    role: "client",
-    expires: null,
-    by: "test",
-  });
+  const secret = await world.proxy.clientToken("acme", "bob");
   const project = await world.project();
   const address = `${world.base}/o-acme`;
   assertRefused(await install(project, "--no-input", ...index(address), "tea-leaf"), []);

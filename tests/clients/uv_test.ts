@@ -101,13 +101,7 @@ for (const kind of ["wheel", "sdist"] as const) {
 }
 
 test("signs in with the index's token, and gets nothing without", async (world) => {
-  const { secret } = await world.proxy.deps.tokens.create({
-    org: "acme",
-    user: "bob",
-    role: "client",
-    expires: null,
-    by: "test",
-  });
+  const secret = await world.proxy.clientToken("acme", "bob");
   const where = await project(world, simple(`${world.base}/o-acme`), "tea-leaf");
   assertRefused(await uv(where, "sync"), ["401"]);
   assert.deepEqual(world.registry.requests, []);
