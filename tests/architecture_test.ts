@@ -160,16 +160,16 @@ const keysInOnePlace: Check = (tree) =>
   );
 
 const namedPathsExist: Check = (tree) => {
-  const readme = tree.get("README.md") ?? "";
   const folders = new Set([...tree.keys()].flatMap((path) => {
     const steps = path.split("/").slice(0, -1);
     return steps.map((_, i) => `${steps.slice(0, i + 1).join("/")}/`);
   }));
-  return [
-    ...readme.matchAll(
+  const documents = [...tree].filter(([path]) => path.endsWith(".md"));
+  return documents.flatMap(([, text]) => [
+    ...text.matchAll(
       /`((?:main\.ts|deno\.json|LICENSE|[A-Z]+\.md|(?:routes|policy|ecosystems|admin|tests|\.ci|\.github)\/[\w./-]*))`/g,
     ),
-  ]
+  ])
     .map(([, path]) => path)
     .filter((path) => !tree.has(path) && !folders.has(path));
 };
@@ -245,8 +245,9 @@ const CHECKS: readonly [string, Check, Readonly<Record<string, string>>][] = [
     "policy/store/b.ts": 'for await (const a of kv.list({ prefix: ["policy"] })) b(a);',
     "main.ts": 'await kv.getMany([["meta", "a"]]);',
   }],
-  ["every path that the README names is there", namedPathsExist, {
+  ["every path that the documents name is there", namedPathsExist, {
     "README.md": "`routes/gone.ts` and `tests/gone/`",
+    "policy/README.md": "`policy/gone.ts`",
   }],
   ["the README names every setting", settingsNamed, { "routes/settings.ts": 'env("NEW_SETTING")' }],
   ["the README names every dependency", dependenciesNamed, {

@@ -12,10 +12,14 @@ export interface Results {
   readonly rows: readonly Row[];
 }
 
-/** Markdown. Rows of one size that differ in form and number of connections become one line. */
+/**
+ * Markdown: how many targets are met and which are not, then the table, folded. Rows of one size
+ * that differ in form and number of connections become one line.
+ */
 export function summary({ date, machine, rows }: Results): string {
   const judged = rows.filter(({ target }) => target !== undefined);
   const groups = Map.groupBy(judged, groupOf);
+  const missed = missedOf(groups);
   const lines = [...groups].map(([name, group]) => {
     const ratios = group.map(({ ratio }) => ratio ?? NaN);
     const met = group.filter((row) => row.met).length;
@@ -43,10 +47,34 @@ export function summary({ date, machine, rows }: Results): string {
     `${Math.round(machine.memoryMB / 1024)} GB, ${machine.system}; ${programs.join(", ")}; ` +
     `load average before it began ${machine.load}.`,
     "",
+    `Of ${judged.length} figures that have a target, ${judged.filter(({ met }) => met).length} ` +
+    `meet it.${missed.length === 0 ? "" : " The others:"}`,
+    "",
+    ...missed,
+    ...missed.length === 0 ? [] : [""],
+    "<details>",
+    "<summary>Every figure, with its medians</summary>",
+    "",
     "| | medians | compared | ratio | target | |",
     "| --- | --- | --- | --- | --- | --- |",
     ...lines,
+    "",
+    "</details>",
   ].join("\n");
+}
+
+/** A table of the groups that have rows which miss their target; empty without any. */
+function missedOf(groups: ReadonlyMap<string, readonly Row[]>): readonly string[] {
+  const lines = [...groups].flatMap(([name, group]) => {
+    const ratios = group.filter(({ met }) => !met).map(({ ratio }) => format(ratio));
+    const { compared = "", target = "" } = group[0];
+    return ratios.length === 0
+      ? []
+      : [`| ${name} | ${compared} | ${ratios.join(", ")} | ${target} |`];
+  });
+  return lines.length === 0
+    ? []
+    : ["| | compared | ratio | target |", "| --- | --- | --- | --- |", ...lines];
 }
 
 function groupOf({ point, what, target }: Row): string {

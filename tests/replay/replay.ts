@@ -45,6 +45,12 @@ export const INCIDENTS: readonly Incident[] = v.parse(v.array(Incident), given);
 /** When the proxy was asked. */
 export const MOMENTS = ["hour", "day", "disclosed", "advised"] as const;
 export type Moment = (typeof MOMENTS)[number];
+const HEADS: Readonly<Record<Moment, string>> = {
+  hour: "after 1 h",
+  day: "after 1 d",
+  disclosed: "when disclosed",
+  advised: "with its advisory",
+};
 
 /** Rules that withheld it, by moment; empty: it was let through. */
 export type Outcome = Readonly<Record<Moment, readonly string[]>>;
@@ -218,7 +224,24 @@ export function standing(replayed: readonly Replayed[]): readonly string[] {
   ];
 }
 
-/** The table of the README; the sources are in `incidents.json`. */
+/** The table of the README: how many were withheld, when, and by which rules. */
+export function totals(replayed: readonly Replayed[]): string {
+  const lines = MOMENTS.map((moment) => {
+    const rules = replayed.map(({ outcome }) => outcome[moment]);
+    const withheld = rules.filter(({ length }) => length > 0);
+    const names = [...new Set(withheld.flat())].toSorted();
+    const by = names.map((name) => `${name} ${rules.filter((all) => all.includes(name)).length}`);
+    return [
+      HEADS[moment],
+      String(withheld.length),
+      String(rules.length - withheld.length),
+      by.join(", "),
+    ];
+  });
+  return markdown([["", "withheld", "let through", "by"], ...lines]);
+}
+
+/** The table of `tests/replay/README.md`; the sources are in `incidents.json`. */
 export function table(replayed: readonly Replayed[]): string {
   const cell = (rules: readonly string[]) => rules.length === 0 ? "let through" : rules.join(", ");
   const lines = replayed.map(({ incident, outcome }) => [
@@ -227,30 +250,17 @@ export function table(replayed: readonly Replayed[]): string {
     ...MOMENTS.map((moment) => cell(outcome[moment])),
     unchecked(incident).join(", "),
   ]);
-  const head = [
-    "published",
-    "release",
-    "after 1 h",
-    "after 1 d",
-    "when disclosed",
-    "with its advisory",
-    "not checked",
-  ];
+  const head = ["published", "release", ...MOMENTS.map((moment) => HEADS[moment]), "not checked"];
+  return markdown([head, ...lines]);
+}
+
+function markdown([head, ...lines]: readonly (readonly string[])[]): string {
   return [head, head.map(() => "---"), ...lines]
     .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
 if (import.meta.main) {
   const replayed = await replay();
-  const stopped = (moment: Moment) =>
-    `${replayed.filter(({ outcome }) => outcome[moment].length > 0).length}`;
-  const text = [
-    table(replayed),
-    "",
-    `Withheld of ${replayed.length}: ${stopped("hour")} after an hour, ${stopped("day")} after a ` +
-    `day, ${stopped("disclosed")} when disclosed, ${stopped("advised")} with an advisory.`,
-    ...standing(replayed),
-    "",
-  ].join("\n");
+  const text = [table(replayed), "", totals(replayed), "", ...standing(replayed), ""].join("\n");
   await Deno.stdout.write(new TextEncoder().encode(text));
 }
